@@ -1,0 +1,3 @@
+module github.com/magpie-bridge/magpie
+
+go 1.26
