@@ -1,0 +1,72 @@
+package auth
+
+import (
+	"strings"
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// The values of [Principal].Method.
+const (
+	MethodJWT         = "jwt"
+	MethodAPIKey      = "apikey"
+	MethodDevelopment = "development"
+)
+
+// UserChannelPrefix begins the name of each user's own channel, user.<id>.
+const UserChannelPrefix = "user."
+
+// Principal is who a session acts for. It is immutable once an [Authenticator] has returned it, and shared by all
+// sessions of the same credential.
+type Principal struct {
+	UserID    string
+	DeviceID  string    // empty where the credential does not name one
+	TokenID   string    // the token's jti, or the name of the API key
+	Method    string    // MethodJWT, MethodAPIKey or MethodDevelopment
+	ExpiresAt time.Time // zero: never
+	Rights    Rights
+}
+
+// May reports whether the principal may do action on the channel or, for a call, on the method called name. It returns
+// nil or a permission_denied [wire.Error] that says what is missing.
+//
+// A name with wildcards is allowed where every name it stands for is. The name must have passed its own check before.
+func (p *Principal) May(action Action, name wire.ChannelName) error {
+	if action == Publish && isSystem(string(name)) {
+		return wire.Errorf(wire.CodePermissionDenied,
+			"channel %q is the gateway's own: clients cannot publish to names that begin with %q; choose another name", name, wire.SystemPrefix)
+	}
+	if action == Subscribe && p.owns(name) || p.Rights.allow(action, string(name)) {
+		return nil
+	}
+	return p.denied(action, name)
+}
+
+// owns reports whether name is the principal's own channel. A user id that is no channel word, such as "*", owns none.
+func (p *Principal) owns(name wire.ChannelName) bool {
+	id, ok := strings.CutPrefix(string(name), UserChannelPrefix)
+	return ok && id == p.UserID && name.Check() == nil
+}
+
+func (p *Principal) denied(action Action, name wire.ChannelName) error {
+	remedy := "grant it in the rights of the credential"
+	switch p.Method {
+	case MethodJWT:
+		remedy = "issue a token whose claim magpie." + action.String() + " covers it, or widen auth.default_rights." + action.String()
+	case MethodAPIKey:
+		remedy = "add a pattern that covers it to " + action.String() + " of this key in auth.api_keys"
+	}
+	if isSystem(string(name)) {
+		remedy += " (names that begin with \"sys.\" must be granted by a pattern that begins so)"
+	}
+	what := "channel"
+	if action == Call {
+		what = "method"
+	}
+	return wire.Errorf(wire.CodePermissionDenied, "user %q has no right to %s %s %q: %s", p.UserID, action, what, name, remedy)
+}
+
+func isSystem(name string) bool {
+	return strings.HasPrefix(name, wire.SystemPrefix) || name == strings.TrimSuffix(wire.SystemPrefix, ".")
+}
