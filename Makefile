@@ -1,0 +1,53 @@
+# The commands of the project. `make` alone lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+# make run: where the gateway listens, and the log files it shows (globs; empty means those of this machine).
+LISTEN ?= 127.0.0.1:8080
+LOGS ?=
+# make fuzz: how long each target runs.
+FUZZTIME ?= 30s
+# make bench: how long each benchmark runs.
+BENCHTIME ?= 1s
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: help run build test lint generate check-generated fuzz bench setup clean
+
+help: ## print these lines
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
+
+run: build ## start the gateway for development; LOGS="/var/log/*.log app.log" and LISTEN=127.0.0.1:8080 if you like
+	@exec bin/magpie serve --dev --listen '$(LISTEN)' $(foreach glob,$(LOGS),--logs '$(glob)')
+
+build: ## compile bin/magpie; needs Go alone
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/magpie ./cmd/magpie
+
+test: ## install what the tests need, then run every suite: Go, TypeScript, browser, foreign clients, fuzz
+	@scripts/test
+
+lint: ## run every linter: Go, TypeScript, shell, Protobuf
+	@scripts/lint
+
+generate: ## regenerate the Protobuf code and the console (protocol/gen, web/dist)
+	@scripts/generate
+
+check-generated: ## fail if the committed generated code is not what `make generate` makes
+	@scripts/generate --check
+
+fuzz: ## run each fuzz target for FUZZTIME (30s)
+	@scripts/fuzz '$(FUZZTIME)'
+
+bench: ## run the micro-benchmarks of the internal packages, each for BENCHTIME (1s)
+	go test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./internal/...
+
+setup: ## install what the tests need beyond Go, Node.js and a JDK
+	@scripts/setup
+
+clean: ## remove everything that was built or fetched here
+	rm -rf bin .cache coverage web/node_modules sdk/ts/node_modules sdk/ts/dist web/e2e/shots
+	find conformance -type d -name target -prune -exec rm -rf {} + 2>/dev/null || true
