@@ -22,7 +22,7 @@ help: ## print these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
 
 run: build ## start the gateway for development; LOGS="/var/log/*.log app.log" and LISTEN=127.0.0.1:8080 if you like
-	@exec bin/magpie serve --dev --listen '$(LISTEN)' $(foreach glob,$(LOGS),--logs '$(glob)')
+	@exec scripts/foreground bin/magpie serve --dev --listen '$(LISTEN)' $(foreach glob,$(LOGS),--logs '$(glob)')
 
 build: ## compile bin/magpie; needs Go alone
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/magpie ./cmd/magpie
