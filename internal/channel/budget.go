@@ -1,0 +1,24 @@
+package channel
+
+import "sync/atomic"
+
+// Budget counts the bytes that the logs of a process hold: chunks, views, idempotency windows and the logs
+// themselves. It only counts; what gives way when it is spent is the engine's policy. Safe for concurrent use.
+type Budget struct {
+	limit int64
+	used  atomic.Int64
+}
+
+// NewBudget returns a budget of limit bytes; 0 or less means no limit.
+func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
+
+// Limit returns the budget in bytes, 0 or less when there is none.
+func (b *Budget) Limit() int64 { return b.limit }
+
+// Used returns the bytes charged.
+func (b *Budget) Used() int64 { return b.used.Load() }
+
+// Spent reports whether more is charged than the limit allows.
+func (b *Budget) Spent() bool { return b.limit > 0 && b.used.Load() > b.limit }
+
+func (b *Budget) charge(n int) { b.used.Add(int64(n)) }

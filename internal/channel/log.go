@@ -1,0 +1,176 @@
+package channel
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// ErrClosed tells that a log was evicted while it was about to be used: open the channel again.
+var ErrClosed = errors.New("channel: log is closed")
+
+// Log is one channel's log. It is safe for concurrent use: appending and trimming take its mutex, reading takes no
+// lock.
+type Log struct {
+	space *Space
+	name  wire.ChannelName
+	epoch wire.Epoch
+
+	head   atomic.Uint64 // the oldest readable offset; tail+1 when nothing is kept
+	tail   atomic.Uint64 // the newest readable offset; 0 before the first
+	cost   atomic.Int64  // bytes charged to the budget
+	chunks atomic.Pointer[[]*chunk]
+
+	watches atomic.Pointer[[]*Watch]
+
+	mu        sync.Mutex // guards the fields below, and every write to the atomics above but cost
+	retention Retention
+	bytes     int64 // of the entries kept
+	lastTime  int64 // timestamp of the newest entry
+	dedup     dedup
+	touched   time.Time // last append, or end of a watch
+	closed    bool
+}
+
+// Placed tells where an appended record stands.
+type Placed struct {
+	Offset    wire.Offset
+	Duplicate bool // it was there already
+}
+
+// logOverhead is what an empty log costs: the struct, its name and its place in the engine's map.
+var logOverhead = int(unsafe.Sizeof(Log{})) + 128
+
+// NewLog returns an empty log whose numbering is called epoch.
+func (s *Space) NewLog(name wire.ChannelName, epoch wire.Epoch, retention Retention) *Log {
+	l := &Log{space: s, name: name, epoch: epoch, retention: retention, touched: s.now()}
+	l.head.Store(1)
+	l.chunks.Store(new([]*chunk))
+	l.charge(logOverhead + len(name))
+	return l
+}
+
+// Name returns the channel's name.
+func (l *Log) Name() wire.ChannelName { return l.name }
+
+// Epoch returns the name of the numbering.
+func (l *Log) Epoch() wire.Epoch { return l.epoch }
+
+// Head returns the oldest readable offset, Tail()+1 when there is none.
+func (l *Log) Head() wire.Offset { return wire.Offset(l.head.Load()) }
+
+// Tail returns the newest readable offset, 0 before the first.
+func (l *Log) Tail() wire.Offset { return wire.Offset(l.tail.Load()) }
+
+// Cost returns the bytes that the log charges to the budget.
+func (l *Log) Cost() int64 { return l.cost.Load() }
+
+// Append appends the records in their order and appends to placed where each of them stands. Those whose publisher
+// and messageId are retained already are not appended again. Watches are notified once.
+func (l *Log) Append(records []Record, placed []Placed) ([]Placed, error) {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return placed, ErrClosed
+	}
+	now := l.space.now()
+	l.touched = now
+	l.lastTime = max(l.lastTime, now.UnixMilli())
+	before := l.tail.Load()
+	for i := range records {
+		placed = append(placed, l.appendOne(&records[i]))
+	}
+	l.trim(now)
+	moved := l.tail.Load() != before
+	l.mu.Unlock()
+	if moved {
+		l.notify()
+	}
+	return placed, nil
+}
+
+func (l *Log) appendOne(r *Record) Placed {
+	var key uint64
+	if r.MessageID != "" {
+		key = l.dedup.key(r.Publisher, r.MessageID)
+		if offset := l.find(key, r.Publisher, r.MessageID); offset != 0 {
+			return Placed{Offset: offset, Duplicate: true}
+		}
+	}
+	offset := wire.Offset(l.tail.Load() + 1)
+	size := l.chunkWithRoom(offset, recordSize(r)).append(r, l.lastTime)
+	l.bytes += int64(size)
+	if key != 0 {
+		l.remember(key, offset)
+	}
+	l.tail.Store(uint64(offset))
+	return Placed{Offset: offset}
+}
+
+// chunkWithRoom returns the last chunk, or a new one behind it.
+func (l *Log) chunkWithRoom(offset wire.Offset, need int) *chunk {
+	list := *l.chunks.Load()
+	size := minChunkBytes
+	if n := len(list); n > 0 {
+		last := list[n-1]
+		if last.room(need) {
+			return last
+		}
+		size = min(2*len(last.data), maxChunkBytes)
+	}
+	c := newChunk(offset, size, need)
+	l.charge(c.cost())
+	grown := make([]*chunk, len(list)+1)
+	copy(grown, list)
+	grown[len(list)] = c
+	l.chunks.Store(&grown)
+	return c
+}
+
+// chunkOf returns the chunk that holds offset, or nil when it is not readable.
+func (l *Log) chunkOf(offset wire.Offset) *chunk {
+	list := *l.chunks.Load()
+	// The newest chunk is what nearly every reader wants.
+	lo, hi := 0, len(list)
+	if hi > 0 && list[hi-1].first <= offset {
+		lo = hi - 1
+	}
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		switch c := list[mid]; {
+		case offset < c.first:
+			hi = mid
+		case offset >= c.after():
+			lo = mid + 1
+		default:
+			return c
+		}
+	}
+	return nil
+}
+
+// Close evicts the log when nobody watches it and it holds no entry, or when force is set. It reports whether the
+// log is closed now. A closed log refuses appends and watches.
+func (l *Log) Close(force bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return true
+	}
+	if !force && (len(l.watching()) > 0 || l.head.Load() <= l.tail.Load()) {
+		return false
+	}
+	l.dropAll()
+	l.closed = true
+	l.charge(-int(l.cost.Load()))
+	return true
+}
+
+func (l *Log) charge(n int) {
+	l.cost.Add(int64(n))
+	l.space.budget.charge(n)
+}

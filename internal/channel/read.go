@@ -1,0 +1,92 @@
+package channel
+
+import (
+	"sort"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// Batch is a run of finished frames, contiguous in memory. It stays valid for as long as it is held.
+type Batch struct {
+	Bytes []byte
+	First wire.Offset // of the first frame
+	After wire.Offset // behind the last frame
+
+	ends []uint32 // where each frame ends, counted from origin
+	base uint32   // where Bytes begins, counted from the same
+}
+
+// Cut tells how a write of only n of the batch's bytes stands: the offset that the cursor must go on with, and the
+// rest of the frame that was cut, which must be sent before anything else.
+func (b *Batch) Cut(n int) (next wire.Offset, rest []byte) {
+	at := b.base + uint32(n)
+	i := sort.Search(len(b.ends), func(i int) bool { return b.ends[i] >= at })
+	end := b.ends[i]
+	if n == 0 {
+		return b.First, nil
+	}
+	return b.First + wire.Offset(i) + 1, b.Bytes[n : end-b.base]
+}
+
+// Frames returns frames in format f from the entry at next on: as many as lie together within max bytes, and at
+// least one. The batch is empty when next is behind the tail. ok is false when next is before the head: what a
+// cursor there has lost must be told.
+func (l *Log) Frames(f FormatID, next wire.Offset, limit int) (b Batch, ok bool) {
+	if next < l.Head() {
+		return Batch{}, false
+	}
+	if next > l.Tail() {
+		return Batch{First: next, After: next}, true
+	}
+	c := l.chunkOf(next)
+	if c == nil {
+		// Trimmed since the head was read; nothing between head and tail is ever without a chunk otherwise.
+		return Batch{}, false
+	}
+	v := l.view(c, f)
+	i, n := int(next-c.first), int(v.count.Load())
+	start := uint32(0)
+	if i > 0 {
+		start = v.ends[i-1]
+	}
+	j := i + 1
+	if int(v.ends[n-1]-start) <= limit {
+		j = n
+	} else {
+		j += sort.Search(n-j, func(k int) bool { return int(v.ends[j+k]-start) > limit })
+	}
+	return Batch{
+		Bytes: v.frames(i, j),
+		First: next,
+		After: next + wire.Offset(j-i),
+		ends:  v.ends[i:j],
+		base:  start,
+	}, true
+}
+
+// Read fills m with the entry at offset and reports whether it is readable. The strings, the payload and the
+// pairs stay valid, but the slices of m are used again.
+func (l *Log) Read(offset wire.Offset, m *wire.Message) bool {
+	if offset < l.Head() || offset > l.Tail() {
+		return false
+	}
+	c := l.chunkOf(offset)
+	if c == nil {
+		return false
+	}
+	readRecord(c.entry(int(offset-c.first)), m)
+	m.Channel, m.Offset, m.Prev = l.name, offset, 0
+	return true
+}
+
+// since returns the first offset whose timestamp is at least t, Tail()+1 when there is none.
+func (l *Log) since(t int64) wire.Offset {
+	head, tail := l.Head(), l.Tail()
+	n := int(tail + 1 - head)
+	i := sort.Search(n, func(i int) bool {
+		offset := head + wire.Offset(i)
+		c := l.chunkOf(offset)
+		return c != nil && recordTime(c.entry(int(offset-c.first))) >= t
+	})
+	return head + wire.Offset(i)
+}

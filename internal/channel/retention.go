@@ -1,0 +1,124 @@
+package channel
+
+import (
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// Retention says how long entries are kept: until any of the three is exceeded. It is also the burst buffer of slow
+// readers, so its defaults are generous.
+type Retention struct {
+	Messages int64         // entries
+	Bytes    int64         // of entries in their compact form
+	Age      time.Duration // since the entry was appended
+}
+
+// DefaultRetention is that of a channel for which nothing else is configured.
+func DefaultRetention() Retention {
+	return Retention{Messages: 100_000, Bytes: 16 << 20, Age: 10 * time.Minute}
+}
+
+// trim drops what exceeds the retention. The caller holds the mutex.
+func (l *Log) trim(now time.Time) {
+	oldest := now.Add(-l.retention.Age).UnixMilli()
+	head, tail := l.head.Load(), l.tail.Load()
+	if head > tail {
+		return
+	}
+	c := l.chunkOf(wire.Offset(head))
+	for head <= tail {
+		if wire.Offset(head) >= c.after() {
+			c = l.chunkOf(wire.Offset(head))
+		}
+		entry := c.entry(int(wire.Offset(head) - c.first))
+		if int64(tail-head+1) <= l.retention.Messages && l.bytes <= l.retention.Bytes && recordTime(entry) >= oldest {
+			break
+		}
+		l.forget(entry, wire.Offset(head))
+		l.bytes -= int64(len(entry))
+		head++
+	}
+	l.moveHead(wire.Offset(head))
+}
+
+// moveHead makes head the oldest readable offset and lets go of the chunks before it.
+func (l *Log) moveHead(head wire.Offset) {
+	l.head.Store(uint64(head))
+	list := *l.chunks.Load()
+	n := 0
+	for n < len(list) && list[n].after() <= head && (n < len(list)-1 || uint64(head) > l.tail.Load()) {
+		l.release(list[n])
+		n++
+	}
+	if n > 0 {
+		rest := append([]*chunk(nil), list[n:]...)
+		l.chunks.Store(&rest)
+	}
+}
+
+func (l *Log) release(c *chunk) {
+	l.charge(-c.cost())
+	c.released.Store(true)
+	for f := range FormatID(MaxFormats) {
+		if v := c.views[f].Load(); v != nil {
+			l.dropView(c, f, v)
+		}
+	}
+}
+
+// DropOldest gives up the log's oldest chunk, whatever the retention says, and reports whether there was one.
+func (l *Log) DropOldest() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := *l.chunks.Load()
+	if len(list) == 0 {
+		return false
+	}
+	l.dropChunk(list[0])
+	return true
+}
+
+func (l *Log) dropAll() {
+	for _, c := range *l.chunks.Load() {
+		l.dropChunk(c)
+	}
+}
+
+func (l *Log) dropChunk(c *chunk) {
+	head, after := wire.Offset(l.head.Load()), c.after()
+	for ; head < after; head++ {
+		entry := c.entry(int(head - c.first))
+		l.forget(entry, head)
+		l.bytes -= int64(len(entry))
+	}
+	l.moveHead(max(head, after))
+}
+
+// Sweep does what time alone asks for: it drops the entries that are too old, and the views that nobody has read
+// since the last sweep. It returns since when nothing was appended and nobody watched; the zero time when somebody
+// watches now.
+func (l *Log) Sweep() (idleSince time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.trim(l.space.now())
+	for _, c := range *l.chunks.Load() {
+		for f := range FormatID(MaxFormats) {
+			if v := c.views[f].Load(); v != nil && !v.used.Swap(false) {
+				l.dropView(c, f, v)
+			}
+		}
+	}
+	if len(l.watching()) > 0 {
+		return time.Time{}
+	}
+	return l.touched
+}
+
+// SetRetention changes what is kept, and drops what exceeds it now.
+func (l *Log) SetRetention(r Retention) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.retention = r
+	l.trim(l.space.now())
+}

@@ -1,0 +1,39 @@
+// Package engine keeps the channels' logs: the seam between the gateway and where messages live.
+//
+// [Engine] is what every kind of storage offers; [Memory] is the default and needs nothing. An engine appends
+// idempotently, hands out logs to read and watch, and keeps what it holds within its bounds.
+package engine
+
+import (
+	"context"
+
+	"github.com/magpie-bridge/magpie/internal/channel"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// Engine stores channels. Implementations are safe for concurrent use.
+type Engine interface {
+	// Append appends the records to the channel in their order, creating it when needed, and calls done exactly once
+	// when they are as durable as the channel promises: on any goroutine, possibly before Append returns. The engine
+	// copies what it needs of records before it returns. placed, one for each record, is valid only within done. Errors
+	// are *wire.Error; none of the records was appended then.
+	Append(name wire.ChannelName, records []channel.Record, done func(epoch wire.Epoch, placed []channel.Placed, err error))
+
+	// Watch returns the channel's log for reading, with w watching it; end it with the log's Unwatch. The channel is
+	// created when needed.
+	Watch(name wire.ChannelName, w *channel.Watch) (*channel.Log, error)
+
+	// Stats tells what the engine holds.
+	Stats() Stats
+
+	// Close stops the engine's background work. No other method may be called from then on.
+	Close(ctx context.Context) error
+}
+
+// Stats tells what an engine holds.
+type Stats struct {
+	Channels    int
+	MemoryBytes int64 // charged to the budget
+	MemoryLimit int64 // of the budget; 0 when there is none
+	Relieved    int64 // chunks dropped since the start because the budget was spent
+}

@@ -1,0 +1,307 @@
+package netloop
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// epoll waits for the sockets of a loop and reads and writes them.
+type epoll struct {
+	loop   *Loop
+	fd     int
+	waker  int // an eventfd
+	events []unix.EpollEvent
+
+	// loop only. An event carries slot and generation, so that one that was on its way when its connection was closed
+	// is never taken for an event of the next owner of the slot, or of the descriptor.
+	slots []*fdConn
+	gens  []uint32
+	free  []uint32
+}
+
+// eventsPerWait bounds one look at the sockets; what is left is seen by the next.
+const eventsPerWait = 256
+
+// wakerSlot marks the events of the eventfd.
+const wakerSlot = ^uint32(0)
+
+func newEpoll(l *Loop) (poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	waker, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	p := &epoll{loop: l, fd: fd, waker: waker, events: make([]unix.EpollEvent, eventsPerWait)}
+	if err := p.control(unix.EPOLL_CTL_ADD, waker, unix.EPOLLIN, wakerSlot, 0); err != nil {
+		p.close()
+		return nil, err
+	}
+	l.buf = make([]byte, readBytes)
+	return p, nil
+}
+
+func (p *epoll) control(op, fd int, events, slot, gen uint32) error {
+	ev := unix.EpollEvent{Events: events, Fd: int32(slot), Pad: int32(gen)}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, op, fd, &ev))
+}
+
+func (p *epoll) wait(timeout time.Duration) {
+	ms := -1
+	if timeout >= 0 {
+		ms = int((timeout + time.Millisecond - 1) / time.Millisecond)
+	}
+	n, err := unix.EpollWait(p.fd, p.events, ms)
+	if err != nil {
+		if !errors.Is(err, unix.EINTR) {
+			p.loop.log.Error("waiting for sockets failed", "error", err)
+			time.Sleep(time.Millisecond) // never spin on a broken poller
+		}
+		return
+	}
+	for i := range p.events[:n] {
+		ev := &p.events[i]
+		slot, gen := uint32(ev.Fd), uint32(ev.Pad)
+		if slot == wakerSlot {
+			var b [8]byte
+			_, _ = unix.Read(p.waker, b[:]) // only clears it
+			continue
+		}
+		if p.gens[slot] == gen && p.slots[slot] != nil {
+			p.slots[slot].event(ev.Events)
+		}
+	}
+}
+
+func (p *epoll) wake() {
+	one := [8]byte{1} // the counter is in native order; any non-zero value wakes
+	for {
+		// EAGAIN would mean that the counter is full: the loop is being woken anyway.
+		if _, err := unix.Write(p.waker, one[:]); !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+func (p *epoll) close() {
+	_ = unix.Close(p.waker)
+	_ = unix.Close(p.fd)
+}
+
+func (p *epoll) closeAll(err error) {
+	for _, c := range p.slots {
+		if c != nil {
+			c.closeWith(err)
+		}
+	}
+}
+
+// takes reports whether nc is a plain socket.
+func (p *epoll) takes(nc net.Conn) bool {
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
+}
+
+// The kernel must not become the queue of a slow reader: these bound what it holds for a connection.
+const (
+	sendBufferBytes = 128 << 10 // SO_SNDBUF; the kernel doubles it for its own book-keeping
+	notSentLowWater = 16 << 10  // TCP_NOTSENT_LOWAT: writable again below that much unsent
+)
+
+// adopt takes the socket from the runtime's poller: the descriptor is duplicated, and the original closed.
+func (p *epoll) adopt(nc net.Conn, start func(loopConn) Handler) error {
+	fd, err := duplicate(nc.(syscall.Conn))
+	_ = nc.Close()
+	if err != nil {
+		return fmt.Errorf("netloop: take a connection over: %w", err)
+	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBufferBytes)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentLowWater) // not on Unix sockets
+	p.loop.count.Add(1)
+	if !p.loop.Post(func() { p.add(fd, start) }) {
+		p.loop.count.Add(-1)
+		_ = unix.Close(fd)
+		return ErrLoopClosed
+	}
+	return nil
+}
+
+func duplicate(c syscall.Conn) (int, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	dup := -1
+	var dupErr error
+	err = raw.Control(func(fd uintptr) {
+		dup, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if err = errors.Join(err, dupErr); err != nil {
+		return 0, err
+	}
+	if err := unix.SetNonblock(dup, true); err != nil {
+		_ = unix.Close(dup)
+		return 0, err
+	}
+	return dup, nil
+}
+
+func (p *epoll) add(fd int, start func(loopConn) Handler) {
+	c := &fdConn{poller: p, fd: fd, interest: unix.EPOLLIN}
+	if n := len(p.free); n > 0 {
+		c.slot = p.free[n-1]
+		p.free = p.free[:n-1]
+		p.slots[c.slot] = c
+	} else {
+		c.slot = uint32(len(p.slots))
+		p.slots = append(p.slots, c)
+		p.gens = append(p.gens, 0)
+	}
+	c.timer.fire = c.fired
+	err := p.control(unix.EPOLL_CTL_ADD, fd, c.interest, c.slot, p.gens[c.slot])
+	c.handler = start(c)
+	if err != nil {
+		c.closeWith(err)
+	}
+}
+
+// fdConn is a connection that its loop reads and writes itself. All of it is for the loop alone.
+type fdConn struct {
+	poller   *epoll
+	handler  Handler
+	timer    timer
+	fd       int
+	slot     uint32
+	interest uint32 // what epoll was asked to watch for
+	closed   bool
+}
+
+func (c *fdConn) event(events uint32) {
+	loop := c.poller.loop
+	if events&unix.EPOLLOUT != 0 {
+		c.watch(c.interest &^ unix.EPOLLOUT)
+		loop.guard(c, c.handler.Writable)
+	}
+	if events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 && !c.closed {
+		c.read()
+	}
+}
+
+// read takes one buffer's worth: the epoll is level-triggered, so the rest comes with the next round, after the
+// others have had their turn.
+func (c *fdConn) read() {
+	if c.interest&unix.EPOLLIN == 0 {
+		// Reading is paused, yet the line broke: only an error or a hang-up can have brought this event.
+		c.closeWith(c.socketError())
+		return
+	}
+	n, err := unix.Read(c.fd, c.poller.loop.buf)
+	switch {
+	case n > 0:
+		c.poller.loop.guard(c, func() { c.handler.Read(c.poller.loop.buf[:n]) })
+	case err == nil:
+		c.closeWith(io.EOF)
+	case !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR):
+		c.closeWith(os.NewSyscallError("read", err))
+	}
+}
+
+func (c *fdConn) socketError() error {
+	if code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
+		return os.NewSyscallError("read", syscall.Errno(code))
+	}
+	return io.EOF
+}
+
+func (c *fdConn) fired(now time.Time) {
+	c.poller.loop.guard(c, func() { c.handler.Timer(now) })
+}
+
+// Write implements [Conn].
+func (c *fdConn) Write(b []byte) (int, error) {
+	if c.closed {
+		return 0, net.ErrClosed
+	}
+	done := 0
+	for done < len(b) {
+		n, err := unix.Write(c.fd, b[done:])
+		switch {
+		case err == nil:
+			done += n
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			c.watch(c.interest | unix.EPOLLOUT)
+			return done, nil
+		default:
+			err = os.NewSyscallError("write", err)
+			c.closeWith(err)
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// watch tells epoll what to look for from now on.
+func (c *fdConn) watch(interest uint32) {
+	if c.closed || interest == c.interest {
+		return
+	}
+	c.interest = interest
+	p := c.poller
+	if err := p.control(unix.EPOLL_CTL_MOD, c.fd, interest, c.slot, p.gens[c.slot]); err != nil {
+		c.closeWith(err)
+	}
+}
+
+// SetTimer implements [Conn].
+func (c *fdConn) SetTimer(at time.Time) {
+	if !c.closed {
+		c.poller.loop.wheel.set(&c.timer, at)
+	}
+}
+
+// SetReading implements [Conn].
+func (c *fdConn) SetReading(on bool) {
+	if on {
+		c.watch(c.interest | unix.EPOLLIN)
+	} else {
+		c.watch(c.interest &^ unix.EPOLLIN)
+	}
+}
+
+// Shutdown implements [Conn].
+func (c *fdConn) Shutdown() {
+	if !c.closed {
+		_ = unix.Shutdown(c.fd, unix.SHUT_WR) // a connection that is gone already is told by the next event
+	}
+}
+
+// Close implements [Conn].
+func (c *fdConn) Close() { c.closeWith(nil) }
+
+func (c *fdConn) closeWith(err error) {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	p := c.poller
+	p.loop.wheel.set(&c.timer, time.Time{})
+	p.slots[c.slot] = nil
+	p.gens[c.slot]++
+	p.free = append(p.free, c.slot)
+	_ = unix.Close(c.fd) // also takes it out of the epoll: there is no other descriptor of this socket
+	p.loop.gone(c.handler, err)
+}

@@ -1,0 +1,175 @@
+package netloop
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+)
+
+// goConn is a connection of the goroutine driver. Its reader hands each read to the loop and waits until it has been
+// taken; its writer lives only while it has something to write.
+type goConn struct {
+	loop    *Loop
+	nc      net.Conn
+	handler Handler
+	timer   timer
+
+	// loop only
+	taken    chan struct{} // lets the reader go on
+	holding  bool          // the reader waits for taken
+	paused   bool
+	out      []byte // being written
+	writing  bool
+	starved  bool // a Write was cut short: Writable is owed
+	shutdown bool // end the sending side once the writer is done
+	closed   bool
+}
+
+// The buffers of a connection of the goroutine driver. The first is held for as long as the connection lives.
+const (
+	goReadBytes  = 4 << 10
+	goWriteBytes = 64 << 10
+)
+
+func (l *Loop) adoptGoroutine(nc net.Conn, start func(loopConn) Handler) error {
+	c := &goConn{loop: l, nc: nc, taken: make(chan struct{}, 1)}
+	l.count.Add(1)
+	ok := l.Post(func() {
+		l.conns[c] = struct{}{}
+		c.handler = start(c)
+		c.timer.fire = func(now time.Time) { l.guard(c, func() { c.handler.Timer(now) }) }
+		if !c.closed {
+			go c.readLoop()
+		}
+	})
+	if !ok {
+		l.count.Add(-1)
+		_ = nc.Close()
+		return ErrLoopClosed
+	}
+	return nil
+}
+
+func (c *goConn) readLoop() {
+	buf := make([]byte, goReadBytes)
+	for {
+		n, err := c.nc.Read(buf)
+		if n > 0 && !c.loop.Post(func() { c.arrived(buf[:n]) }) {
+			return
+		}
+		if n > 0 {
+			<-c.taken
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.EOF
+			}
+			c.loop.Post(func() { c.closeWith(err) })
+			return
+		}
+	}
+}
+
+func (c *goConn) arrived(b []byte) {
+	if !c.closed {
+		c.loop.guard(c, func() { c.handler.Read(b) })
+	}
+	if c.paused && !c.closed {
+		c.holding = true
+		return
+	}
+	c.taken <- struct{}{}
+}
+
+// Write implements [Conn]: it takes what the writer can hold, when the writer is idle.
+func (c *goConn) Write(b []byte) (int, error) {
+	if c.closed {
+		return 0, net.ErrClosed
+	}
+	if len(b) == 0 {
+		return 0, nil
+	}
+	if c.writing {
+		c.starved = true
+		return 0, nil
+	}
+	n := min(len(b), goWriteBytes)
+	c.starved = n < len(b)
+	c.out = append(c.out[:0], b[:n]...)
+	c.writing = true
+	go c.writeOut(c.out)
+	return n, nil
+}
+
+func (c *goConn) writeOut(b []byte) {
+	_, err := c.nc.Write(b)
+	c.loop.Post(func() { c.wrote(err) })
+}
+
+func (c *goConn) wrote(err error) {
+	c.writing = false
+	if cap(c.out) > goReadBytes {
+		c.out = nil // a burst must not be remembered by an idle connection
+	}
+	if c.closed {
+		return
+	}
+	if err != nil {
+		c.closeWith(err)
+		return
+	}
+	if c.starved {
+		c.starved = false
+		c.loop.guard(c, c.handler.Writable)
+	}
+	if c.shutdown && !c.writing {
+		c.closeWrite()
+	}
+}
+
+// SetTimer implements [Conn].
+func (c *goConn) SetTimer(at time.Time) {
+	if !c.closed {
+		c.loop.wheel.set(&c.timer, at)
+	}
+}
+
+// SetReading implements [Conn].
+func (c *goConn) SetReading(on bool) {
+	c.paused = !on
+	if on && c.holding {
+		c.holding = false
+		c.taken <- struct{}{}
+	}
+}
+
+// Shutdown implements [Conn].
+func (c *goConn) Shutdown() {
+	c.shutdown = true
+	if !c.writing && !c.closed {
+		c.closeWrite()
+	}
+}
+
+func (c *goConn) closeWrite() {
+	c.shutdown = false
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // a connection that is gone already is told by its reader
+	}
+}
+
+// Close implements [Conn].
+func (c *goConn) Close() { c.closeWith(nil) }
+
+func (c *goConn) closeWith(err error) {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	c.loop.wheel.set(&c.timer, time.Time{})
+	delete(c.loop.conns, c)
+	_ = c.nc.Close()
+	c.SetReading(true) // let the reader see the end
+	c.loop.gone(c.handler, err)
+}

@@ -1,0 +1,180 @@
+package netloop
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Worker is long work of a loop, done in slices so that no connection waits for it.
+type Worker interface {
+	// Work does some work, for about the slice of time given, and reports whether there is more to do now.
+	Work(slice time.Duration) (more bool)
+}
+
+// workSlice bounds the work between two looks at the sockets. Longer slices delay other channels, shorter ones cost
+// more system calls; at half a millisecond the p99 of a small channel beside a busy one was best.
+const workSlice = 500 * time.Microsecond
+
+// poller waits for events on behalf of a loop.
+type poller interface {
+	// wait blocks until there is an event, a wake or the timeout (negative: none), and handles the events.
+	wait(timeout time.Duration)
+	// wake ends a wait, also one that has not begun. Safe from any goroutine.
+	wake()
+	close()
+}
+
+// Loop owns connections and runs their handlers. Create it by [NewGroup].
+type Loop struct {
+	index  int
+	log    *slog.Logger
+	poller poller
+	worker Worker // set before the loop runs; may be nil
+
+	count atomic.Int64 // connections
+
+	// loop only
+	wheel  wheel
+	conns  map[loopConn]struct{} // of the goroutine driver; the poller knows its own
+	closed []closing
+	buf    []byte // for reading, by the epoll driver
+
+	mu     sync.Mutex // guards the fields below
+	tasks  []func()
+	ending bool
+
+	woken atomic.Bool // a wake is on its way
+	done  chan struct{}
+}
+
+// loopConn is what a loop must be able to do with each of its connections.
+type loopConn interface {
+	Conn
+	closeWith(err error)
+}
+
+type closing struct {
+	handler Handler
+	err     error
+}
+
+// Index tells which loop of its group this is, from 0.
+func (l *Loop) Index() int { return l.index }
+
+// SetWorker gives the loop its worker. Call it before [Group.Start].
+func (l *Loop) SetWorker(w Worker) { l.worker = w }
+
+// Conns returns the number of connections. Safe for concurrent use.
+func (l *Loop) Conns() int { return int(l.count.Load()) }
+
+// Post runs f on the loop, after what was posted before. It reports false, and f never runs, when the loop has ended.
+// Safe for concurrent use.
+func (l *Loop) Post(f func()) bool {
+	l.mu.Lock()
+	if l.ending {
+		l.mu.Unlock()
+		return false
+	}
+	l.tasks = append(l.tasks, f)
+	l.mu.Unlock()
+	l.Wake()
+	return true
+}
+
+// Wake makes the loop look at its tasks and its worker. Safe for concurrent use, and cheap when the loop is awake.
+func (l *Loop) Wake() {
+	if !l.woken.Swap(true) {
+		l.poller.wake()
+	}
+}
+
+func (l *Loop) run() {
+	defer close(l.done)
+	defer l.poller.close()
+	more := false
+	for {
+		timeout := l.wheel.wait()
+		if more {
+			timeout = 0
+		}
+		l.poller.wait(timeout)
+		l.woken.Store(false) // before looking: what comes later wakes again
+		if l.runTasks() {
+			l.end()
+			return
+		}
+		l.wheel.advance(time.Now())
+		more = false
+		if l.worker != nil {
+			l.guard(nil, func() { more = l.worker.Work(workSlice) })
+		}
+		l.reap()
+	}
+}
+
+// runTasks runs what was posted and reports whether the loop is to end.
+func (l *Loop) runTasks() (ending bool) {
+	l.mu.Lock()
+	tasks := l.tasks
+	l.tasks = nil
+	ending = l.ending
+	l.mu.Unlock()
+	for _, task := range tasks {
+		l.guard(nil, task)
+	}
+	return ending
+}
+
+// guard runs f. Should it panic, the connection it was for is closed, and all others go on.
+func (l *Loop) guard(c loopConn, f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.log.Error("a handler panicked; its connection is closed", "panic", p, "stack", string(debug.Stack()))
+			if c != nil {
+				c.closeWith(fmt.Errorf("netloop: handler panicked: %v", p))
+			}
+		}
+	}()
+	f()
+}
+
+// reap tells handlers that their connections are gone: at the end of a round, so that none is told from within a
+// call of its own.
+func (l *Loop) reap() {
+	for len(l.closed) > 0 {
+		batch := l.closed
+		l.closed = nil
+		for _, c := range batch {
+			l.guard(nil, func() { c.handler.Closed(c.err) })
+		}
+	}
+}
+
+func (l *Loop) gone(h Handler, err error) {
+	l.count.Add(-1)
+	l.closed = append(l.closed, closing{h, err})
+}
+
+// end closes what is left.
+func (l *Loop) end() {
+	for c := range l.conns {
+		c.closeWith(ErrLoopClosed)
+	}
+	if p, ok := l.poller.(interface{ closeAll(err error) }); ok {
+		p.closeAll(ErrLoopClosed)
+	}
+	l.reap()
+}
+
+// stop ends the loop after the tasks posted so far.
+func (l *Loop) stop() {
+	l.mu.Lock()
+	l.ending = true
+	l.mu.Unlock()
+	l.Wake()
+	<-l.done
+}
