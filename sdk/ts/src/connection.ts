@@ -1,0 +1,155 @@
+import { Backoff, stableAfterMs } from "./backoff.js";
+import { CloseCode, type CloseReason, mayReconnect } from "./close.js";
+import type { CancelTimer } from "./clock.js";
+import { MagpieError } from "./errors.js";
+import type { ConnectedFrame, Frame } from "./frames.js";
+import { Line, type LineEnd } from "./line.js";
+import type { ResolvedOptions } from "./options.js";
+import { subprotocol } from "./socket.js";
+import type { ConnectionState } from "./state.js";
+
+/** What a {@link Connection} reports. */
+export interface ConnectionEvents {
+  state(state: ConnectionState): void;
+  /** A new line is ready: what the program wants has to be said again. */
+  connected(frame: ConnectedFrame): void;
+  frame(frame: Frame): void;
+  fault(error: MagpieError): void;
+  /** The line is gone, whether or not another one will come. */
+  disconnected(reason: CloseReason): void;
+}
+
+/** Connection keeps one line at a time and opens the next one when it breaks. */
+export class Connection {
+  readonly #options: ResolvedOptions;
+  readonly #events: ConnectionEvents;
+  readonly #backoff: Backoff;
+  #state: ConnectionState = { kind: "idle" };
+  #line: Line | undefined;
+  #cancelRetry: CancelTimer | undefined;
+  #cancelStable: CancelTimer | undefined;
+  // Numbers the attempts, so that a token that arrives late opens no second line.
+  #attempt = 0;
+
+  constructor(options: ResolvedOptions, events: ConnectionEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#backoff = new Backoff(options.random);
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  get connected(): boolean {
+    return this.#line?.connected ?? false;
+  }
+
+  /** Opens the line, also in place of waiting for the next attempt. An open one stays. */
+  open(): void {
+    if (this.#state.kind === "connecting" || this.#state.kind === "connected") return;
+    this.#cancelRetry?.();
+    void this.#dial();
+  }
+
+  /** Closes the line and stays away. */
+  close(reason: string): void {
+    this.#attempt++;
+    this.#cancelRetry?.();
+    const line = this.#line;
+    if (line !== undefined) {
+      line.close(reason);
+      return;
+    }
+    if (this.#state.kind !== "closed") {
+      this.#enter({ kind: "closed", reason: { code: CloseCode.normal, reason, local: true } });
+    }
+  }
+
+  /** Sends a frame, if the line is connected. */
+  send(frame: Frame): void {
+    this.#line?.send(frame);
+  }
+
+  async #dial(): Promise<void> {
+    const attempt = ++this.#attempt;
+    this.#enter({ kind: "connecting", attempt: this.#backoff.failures + 1 });
+    let token: string | undefined;
+    try {
+      token = await this.#options.token();
+    } catch (cause) {
+      if (attempt === this.#attempt) this.#ended(tokenFailure(cause));
+      return;
+    }
+    if (attempt !== this.#attempt) return;
+    this.#openLine(token);
+  }
+
+  #openLine(token: string | undefined): void {
+    const { WebSocket, url, clock, connectTimeoutMs, heartbeat, name, version } = this.#options;
+    const params = {
+      socket: new WebSocket(url, [subprotocol]),
+      clock,
+      connectTimeoutMs,
+      heartbeat,
+      client: { name, version },
+      token,
+    };
+    this.#line = new Line(params, {
+      connected: (frame) => {
+        this.#connected(frame);
+      },
+      frame: this.#events.frame,
+      fault: this.#events.fault,
+      ended: (end) => {
+        this.#ended(end);
+      },
+    });
+  }
+
+  #connected(frame: ConnectedFrame): void {
+    this.#cancelStable = this.#options.clock.after(stableAfterMs, () => {
+      this.#backoff.reset();
+    });
+    this.#enter({ kind: "connected", session: frame });
+    this.#events.connected(frame);
+  }
+
+  #ended({ reason, retryAfterMs }: LineEnd): void {
+    this.#line = undefined;
+    this.#cancelStable?.();
+    const chosen = reason.local && reason.code === CloseCode.normal;
+    if (chosen || !mayReconnect(reason.code)) {
+      this.#enter({ kind: "closed", reason });
+    } else {
+      this.#wait(reason, retryAfterMs);
+    }
+    this.#events.disconnected(reason);
+  }
+
+  #wait(reason: CloseReason, retryAfterMs: number | undefined): void {
+    const backoff = this.#backoff.next();
+    const delay = retryAfterMs !== undefined && retryAfterMs > 0 ? retryAfterMs : backoff;
+    const { clock } = this.#options;
+    this.#cancelRetry = clock.after(delay, () => {
+      void this.#dial();
+    });
+    this.#enter({
+      kind: "waiting",
+      attempt: this.#backoff.failures + 1,
+      nextAttemptAt: clock.now() + delay,
+      reason,
+    });
+  }
+
+  #enter(state: ConnectionState): void {
+    this.#state = state;
+    this.#events.state(state);
+  }
+}
+
+function tokenFailure(cause: unknown): LineEnd {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const error = new MagpieError("unauthenticated", `the token could not be fetched: ${message}`, { retryable: true });
+  return { reason: { code: CloseCode.abnormal, reason: error.message, local: true, error }, retryAfterMs: undefined };
+}

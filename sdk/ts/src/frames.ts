@@ -1,0 +1,232 @@
+import type { Json, Pairs, Payload } from "./payload.js";
+import type { Position, Start } from "./position.js";
+
+/** The first frame of a session. */
+export interface ConnectFrame {
+  readonly type: "connect";
+  readonly requestId?: string;
+  readonly token?: string;
+  readonly resume?: {
+    readonly token?: string;
+    readonly positions?: Readonly<Record<string, Position>>;
+  };
+  readonly client?: { readonly name?: string; readonly version?: string };
+  readonly device?: string;
+}
+
+/** The answer to connect. Times are in milliseconds since 1970. */
+export interface ConnectedFrame {
+  readonly type: "connected";
+  readonly requestId?: string;
+  readonly sessionId: string;
+  readonly resumeToken?: string;
+  readonly userId?: string;
+  readonly nodeId?: string;
+  readonly resumed: boolean;
+  readonly serverTime?: number;
+  readonly expiresAt?: number;
+  readonly heartbeat?: { readonly intervalMs?: number; readonly timeoutMs?: number };
+  readonly limits?: { readonly frameBytes?: number; readonly subscriptions?: number };
+}
+
+/** Opens a cursor over a channel. */
+export interface SubscribeFrame {
+  readonly type: "subscribe";
+  readonly requestId?: string;
+  readonly channel: string;
+  readonly from?: Start;
+  readonly filter?: string;
+}
+
+/** The answer to subscribe; the first message comes after its position. */
+export interface SubscribedFrame {
+  readonly type: "subscribed";
+  readonly requestId?: string;
+  readonly channel: string;
+  readonly position: Position;
+  readonly tail: number;
+  readonly recovered: boolean;
+}
+
+/** Closes the cursor. */
+export interface UnsubscribeFrame {
+  readonly type: "unsubscribe";
+  readonly requestId?: string;
+  readonly channel: string;
+}
+
+/** The end of a subscription, asked for or not. */
+export interface UnsubscribedFrame {
+  readonly type: "unsubscribed";
+  readonly requestId?: string;
+  readonly channel: string;
+  readonly code?: string;
+  readonly reason?: string;
+}
+
+/** One message on its way in. */
+export interface Publication extends Payload {
+  readonly messageId?: string;
+  readonly key?: string;
+  readonly tags?: Pairs;
+  readonly meta?: Pairs;
+}
+
+/** Appends one message, or several, to a channel. */
+export interface PublishFrame extends Publication {
+  readonly type: "publish";
+  readonly requestId?: string;
+  readonly channel: string;
+  readonly messages?: readonly Publication[];
+}
+
+/** Where a message stands, or why it was refused. */
+export interface PublishResultBody {
+  readonly position?: Position;
+  readonly duplicate?: boolean;
+  readonly error?: ErrorBody;
+}
+
+/** The answer to publish. */
+export interface PublishedFrame {
+  readonly type: "published";
+  readonly requestId?: string;
+  readonly position?: Position;
+  readonly duplicate?: boolean;
+  readonly results?: readonly PublishResultBody[];
+}
+
+/** One entry of a channel on its way to a subscriber. */
+export interface MessageFrame extends Payload {
+  readonly type: "message";
+  readonly channel: string;
+  readonly offset: number;
+  /** The offset delivered before, where entries in between were skipped. */
+  readonly prev?: number;
+  readonly messageId?: string;
+  readonly key?: string;
+  readonly publisher?: string;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly tags?: Pairs;
+  readonly meta?: Pairs;
+}
+
+/** Moves the client's position along where entries were skipped. */
+export interface PositionFrame {
+  readonly type: "position";
+  readonly channel: string;
+  readonly position: Position;
+}
+
+/** Entries that cannot be delivered any more. The reason is retention, epoch or beyond_tail. */
+export interface GapFrame {
+  readonly type: "gap";
+  readonly channel: string;
+  readonly epoch: string;
+  readonly fromOffset: number;
+  readonly toOffset: number;
+  readonly reason: string;
+}
+
+/** Asks a peer to run a method. */
+export interface CallFrame extends Payload {
+  readonly type: "call";
+  readonly requestId?: string;
+  readonly method: string;
+  readonly to?: string;
+  readonly timeoutMs?: number;
+  readonly meta?: Pairs;
+  readonly caller?: { readonly userId?: string; readonly sessionId?: string };
+}
+
+/** The result of a call. */
+export interface ReplyFrame extends Payload {
+  readonly type: "reply";
+  readonly requestId?: string;
+  readonly meta?: Pairs;
+}
+
+/** A part of a call's result. */
+export interface ProgressFrame extends Payload {
+  readonly type: "progress";
+  readonly requestId?: string;
+}
+
+/** Allows that many more progress frames. */
+export interface CreditFrame {
+  readonly type: "credit";
+  readonly requestId?: string;
+  readonly count: number;
+}
+
+/** Tells the callee that nobody waits any more. */
+export interface CancelFrame {
+  readonly type: "cancel";
+  readonly requestId?: string;
+}
+
+/** What an error frame says. */
+export interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable?: boolean;
+  readonly retryAfterMs?: number;
+  readonly details?: Json;
+}
+
+/** The failure of a request, or of a frame that could not be understood. */
+export interface ErrorFrame {
+  readonly type: "error";
+  readonly requestId?: string;
+  readonly error: ErrorBody;
+}
+
+/** Asks for a pong. */
+export interface PingFrame {
+  readonly type: "ping";
+  readonly requestId?: string;
+}
+
+/** The answer to ping. */
+export interface PongFrame {
+  readonly type: "pong";
+  readonly requestId?: string;
+}
+
+/** Comes before a close by the gateway. */
+export interface GoodbyeFrame {
+  readonly type: "goodbye";
+  readonly code: number;
+  readonly reason?: string;
+  readonly retryAfterMs?: number;
+}
+
+/** Any frame, of either direction. */
+export type Frame =
+  | ConnectFrame
+  | ConnectedFrame
+  | SubscribeFrame
+  | SubscribedFrame
+  | UnsubscribeFrame
+  | UnsubscribedFrame
+  | PublishFrame
+  | PublishedFrame
+  | MessageFrame
+  | PositionFrame
+  | GapFrame
+  | CallFrame
+  | ReplyFrame
+  | ProgressFrame
+  | CreditFrame
+  | CancelFrame
+  | ErrorFrame
+  | PingFrame
+  | PongFrame
+  | GoodbyeFrame;
+
+/** Frames that answer a request of this client. */
+export type Answer = Extract<
+  Frame,
+  { readonly type: "connected" | "subscribed" | "unsubscribed" | "published" | "reply" | "progress" | "error" }
+>;

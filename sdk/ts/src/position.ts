@@ -1,0 +1,12 @@
+/** A place in a channel: an offset in the numbering that the epoch names. */
+export interface Position {
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+/** Where a subscription begins; absent means "from now". A position or an offset is the last one seen. */
+export type Start =
+  | Position
+  | { readonly offset: number }
+  | { readonly last: number }
+  | { readonly time: number };
