@@ -1,0 +1,232 @@
+package config
+
+import (
+	"crypto/sha256"
+	"time"
+)
+
+// Config holds every setting of a gateway. Make one with [Default], [Load] or [Parse]; treat it as immutable once it
+// is in use.
+type Config struct {
+	// Listen is the address of the gateway's one port, host:port. Default 127.0.0.1:8080.
+	Listen string `yaml:"listen"`
+	// Development lets everybody on this machine in without a token. Default false.
+	Development bool `yaml:"development"`
+	// NodeID names this node in a cluster and to clients. Default "", for which Load puts the host's name and a
+	// random part.
+	NodeID string `yaml:"node_id"`
+	Log    Log    `yaml:"log"`
+	Auth   Auth   `yaml:"auth"`
+	// Origins lists the web origins that may use the gateway besides its own: https://app.example.com,
+	// https://*.example.com. Default none.
+	Origins   []string  `yaml:"origins"`
+	Limits    Limits    `yaml:"limits"`
+	Heartbeat Heartbeat `yaml:"heartbeat"`
+	Shutdown  Shutdown  `yaml:"shutdown"`
+	Memory    Memory    `yaml:"memory"`
+	// Loops is the number of event loops that own the connections. Default 0, for which Load puts the number of cores.
+	Loops int `yaml:"loops"`
+	// Driver moves the bytes: auto, epoll (Linux only) or goroutine. Default auto: epoll where there is one.
+	Driver string `yaml:"driver"`
+	// Retention bounds what is kept of each channel that no namespace covers.
+	Retention Retention `yaml:"retention"`
+	// Namespaces are looked through in order, and the first whose pattern covers a channel sets its retention. The
+	// built-in one, logs, comes last unless the file has one of that name.
+	Namespaces  []Namespace `yaml:"namespaces"`
+	Idempotency Idempotency `yaml:"idempotency"`
+	Logs        Logs        `yaml:"logs"`
+	Console     Console     `yaml:"console"`
+	Metrics     Metrics     `yaml:"metrics"`
+
+	places places // where each key was set
+}
+
+// Log is about the gateway's own log lines.
+type Log struct {
+	// Level is the least severe level written: debug, info, warn or error. Default info.
+	Level string `yaml:"level"`
+	// Format is json or text. Default json.
+	Format string `yaml:"format"`
+}
+
+// Auth says who may connect, and what they may do. Outside development at least one way in is needed.
+type Auth struct {
+	JWT JWT `yaml:"jwt"`
+	// APIKeys are for services. Default none.
+	APIKeys []APIKey `yaml:"api_keys"`
+	// DefaultRights are those of tokens that name none. Default: calling magpie.*. A user's own channel, user.<id>,
+	// needs no right.
+	DefaultRights Rights `yaml:"default_rights"`
+}
+
+// JWT is about JSON Web Tokens signed with HS256.
+type JWT struct {
+	// Secret is the key, of at least 32 bytes. Default empty: tokens are not accepted.
+	Secret Secret `yaml:"secret"`
+	// Issuer is the claim iss that is required. Default empty: any.
+	Issuer string `yaml:"issuer"`
+	// Audience is what the claim aud must contain. Default empty: any.
+	Audience string `yaml:"audience"`
+	// RequireExpiry refuses tokens without the claim exp. Default true.
+	RequireExpiry bool `yaml:"require_expiry"`
+	// Leeway forgives clocks that differ, a duration. Default 30s.
+	Leeway time.Duration `yaml:"leeway"`
+}
+
+// APIKey is a key of a service. In a file it is given as key (a secret) or as sha256 (64 hex digits); only the hash is
+// kept.
+type APIKey struct {
+	// Name tells keys apart in logs.
+	Name string `yaml:"name"`
+	// SHA256 is the hash of the whole key.
+	SHA256 KeyHash `yaml:"sha256"`
+	// User is whom the key stands for. Default: Name.
+	User   string `yaml:"user"`
+	Rights `yaml:",inline"`
+}
+
+// KeyHash is the SHA-256 of an API key.
+type KeyHash [sha256.Size]byte
+
+// Rights are lists of patterns: dot-separated words, "*" for one word, a last ">" for the rest.
+type Rights struct {
+	// Publish lists the channels that may be published to. Default none.
+	Publish []string `yaml:"publish"`
+	// Subscribe lists the channels that may be subscribed. Default none.
+	Subscribe []string `yaml:"subscribe"`
+	// Call lists the methods that may be called. Default none.
+	Call []string `yaml:"call"`
+}
+
+// Limits bound what clients can cost.
+type Limits struct {
+	// FrameBytes is the largest frame taken from a client, a size. Default 64KiB.
+	FrameBytes Size `yaml:"frame_bytes"`
+	// Connections is how many this node takes. Default 100000.
+	Connections int `yaml:"connections"`
+	// Subscriptions is how many channels one session may have subscribed. Default 1000.
+	Subscriptions int `yaml:"subscriptions"`
+	// OutboxBytes is how much may wait for one client that is meant for it alone, a size. Default 256KiB.
+	OutboxBytes Size `yaml:"outbox_bytes"`
+	// ConnectTimeout is how long a connection may take to say who it is, a duration. Default 10s.
+	ConnectTimeout time.Duration `yaml:"connect_timeout"`
+	// Handshakes is how many may be under way at once. Default 1024.
+	Handshakes int `yaml:"handshakes"`
+}
+
+// Heartbeat says how a dead line is noticed.
+type Heartbeat struct {
+	// Interval is the time between pings, a duration. Default 30s.
+	Interval time.Duration `yaml:"interval"`
+	// Timeout is how long a line may be silent, a duration longer than Interval. Default 90s.
+	Timeout time.Duration `yaml:"timeout"`
+	// WriteTimeout is how long a client may take no byte of what waits for it, a duration. Default 90s.
+	WriteTimeout time.Duration `yaml:"write_timeout"`
+}
+
+// Shutdown says how a node leaves.
+type Shutdown struct {
+	// Drain is how long work in hand may take to end before lines are closed, a duration. Default 5s.
+	Drain time.Duration `yaml:"drain"`
+	// Window is the time over which clients are told to come back, so that they do not all come at once, a duration.
+	// Default 10s.
+	Window time.Duration `yaml:"window"`
+}
+
+// Memory bounds the process.
+type Memory struct {
+	// LogBytes is what the logs of all channels may hold together, a size. Default 0, for which Load puts a quarter of
+	// the memory there is, at least 64MiB and at most 4GiB.
+	LogBytes Size `yaml:"log_bytes"`
+}
+
+// Retention bounds what is kept of a channel; whichever bound is reached first counts.
+type Retention struct {
+	// Messages is a count. Default 100000.
+	Messages int `yaml:"messages"`
+	// Bytes is a size. Default 16MiB.
+	Bytes Size `yaml:"bytes"`
+	// Age is a duration. Default 10m.
+	Age time.Duration `yaml:"age"`
+}
+
+// Namespace gives the channels of a pattern their own retention. Bounds left out are those of the general one.
+type Namespace struct {
+	// Name tells namespaces apart.
+	Name string `yaml:"name"`
+	// Pattern says which channels: dot-separated words, "*" for one word, a last ">" for the rest.
+	Pattern   string    `yaml:"pattern"`
+	Retention Retention `yaml:"retention"`
+}
+
+// Idempotency bounds what is remembered in order to recognise a message that is published again.
+type Idempotency struct {
+	// Window is how long, a duration. Default 10m.
+	Window time.Duration `yaml:"window"`
+	// Entries is how many of each channel, a count. Default 100000.
+	Entries int `yaml:"entries"`
+}
+
+// Logs is about log files that the gateway reads itself, and about its own log.
+type Logs struct {
+	// Globs lists the files: /var/log/app/*.log. Default none.
+	Globs []string `yaml:"globs"`
+	// Channel is where their lines are published. Default logs.local.
+	Channel string `yaml:"channel"`
+	// LinesBack is how many lines from the end of a file come first when it is seen for the first time, a count.
+	// Default 1000.
+	LinesBack int `yaml:"lines_back"`
+	// OwnLog publishes the gateway's own log lines as well. Default true.
+	OwnLog bool `yaml:"own_log"`
+}
+
+// Console is the web page that shows logs and channels.
+type Console struct {
+	// Enabled serves it. Default true.
+	Enabled bool `yaml:"enabled"`
+}
+
+// Metrics are the figures for Prometheus.
+type Metrics struct {
+	// Enabled serves them. Default true.
+	Enabled bool `yaml:"enabled"`
+}
+
+// Default returns the settings of an empty file. They are safe rather than ready: without a way to authenticate, and
+// outside development mode, [Config.Check] refuses them.
+func Default() *Config {
+	return &Config{
+		Listen: "127.0.0.1:8080",
+		Log:    Log{Level: "info", Format: "json"},
+		Auth: Auth{
+			JWT:           JWT{RequireExpiry: true, Leeway: 30 * time.Second},
+			DefaultRights: Rights{Call: []string{"magpie.*"}},
+		},
+		Limits: Limits{
+			FrameBytes:     64 * KiB,
+			Connections:    100_000,
+			Subscriptions:  1000,
+			OutboxBytes:    256 * KiB,
+			ConnectTimeout: 10 * time.Second,
+			Handshakes:     1024,
+		},
+		Heartbeat: Heartbeat{Interval: 30 * time.Second, Timeout: 90 * time.Second, WriteTimeout: 90 * time.Second},
+		Shutdown:  Shutdown{Drain: 5 * time.Second, Window: 10 * time.Second},
+		Driver:    DriverAuto,
+		Retention: Retention{Messages: 100_000, Bytes: 16 * MiB, Age: 10 * time.Minute},
+		Namespaces: []Namespace{
+			{Name: "logs", Pattern: "logs.>", Retention: Retention{Messages: 200_000, Bytes: 256 * MiB, Age: 24 * time.Hour}},
+		},
+		Idempotency: Idempotency{Window: 10 * time.Minute, Entries: 100_000},
+		Logs:        Logs{Channel: "logs.local", LinesBack: 1000, OwnLog: true},
+		Console:     Console{Enabled: true},
+		Metrics:     Metrics{Enabled: true},
+	}
+}
+
+// The values of [Config].Driver.
+const (
+	DriverAuto      = "auto"
+	DriverEpoll     = "epoll"
+	DriverGoroutine = "goroutine"
+)
