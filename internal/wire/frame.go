@@ -80,11 +80,15 @@ const (
 	PayloadBytes             // anything
 )
 
-// Payload is what a message or a call carries. Bytes of a decoded payload alias the decoder's input.
+// Payload is what a message or a call carries. Bytes of a decoded payload alias the decoder's input, or the decoder
+// where the input had to be unescaped: they are valid until its next frame.
 type Payload struct {
 	Kind  PayloadKind
 	Bytes []byte
 }
+
+// empty reports a payload that cannot be written: JSON has no value of no bytes.
+func (p *Payload) empty() bool { return p.Kind == PayloadJSON && len(p.Bytes) == 0 }
 
 // Pair is one entry of tags or meta.
 type Pair struct{ Key, Value string }

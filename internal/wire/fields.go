@@ -1,0 +1,363 @@
+package wire
+
+import (
+	"bytes"
+	"math"
+	"time"
+)
+
+// The fields of every frame. The order is that of the JSON; numbers and names are those of frame.proto.
+
+// Type is TypeConnect.
+func (*Connect) Type() Type { return TypeConnect }
+
+func (b *Connect) fields(c coder) {
+	c.text(at(1, "token"), &b.Token)
+	optional(c, at(2, "resume"), &b.Resume)
+	c.record(at(3, "client"), (*connectClient)(b), b.ClientName != "" || b.ClientVersion != "")
+	c.text(at(4, "device"), &b.Device)
+}
+
+// connectClient is the part of Connect that stands under "client".
+type connectClient Connect
+
+func (b *connectClient) fields(c coder) {
+	c.text(at(1, "name"), &b.ClientName)
+	c.text(at(2, "version"), &b.ClientVersion)
+}
+
+func (b *Resume) fields(c coder) {
+	c.text(at(1, "token"), &b.Token)
+	c.table(at(2, "positions"), (*positions)(&b.Positions))
+}
+
+func (b *ChannelPosition) fields(c coder) {
+	c.text(entryKey(0), (*string)(&b.Channel))
+	c.record(entryValue(0), &b.Position, true)
+}
+
+func (b *Position) fields(c coder) {
+	c.text(at(1, "epoch"), (*string)(&b.Epoch))
+	c.number(at(2, "offset").always(), (*uint64)(&b.Offset))
+}
+
+// Type is TypeConnected.
+func (*Connected) Type() Type { return TypeConnected }
+
+func (b *Connected) fields(c coder) {
+	c.text(at(1, "sessionId"), (*string)(&b.SessionID))
+	c.text(at(2, "resumeToken"), &b.ResumeToken)
+	c.text(at(3, "userId"), &b.UserID)
+	c.text(at(4, "nodeId"), &b.NodeID)
+	c.flag(at(5, "resumed").always(), &b.Resumed)
+	c.integer(at(6, "serverTime"), &b.ServerTime)
+	c.integer(at(7, "expiresAt"), &b.ExpiresAt)
+	c.record(at(8, "heartbeat"), (*connectedHeartbeat)(b), b.HeartbeatInterval != 0 || b.HeartbeatTimeout != 0)
+	c.record(at(9, "limits"), (*connectedLimits)(b), b.MaxFrameBytes != 0 || b.MaxSubscriptions != 0)
+}
+
+// connectedHeartbeat is the part of Connected that stands under "heartbeat".
+type connectedHeartbeat Connected
+
+func (b *connectedHeartbeat) fields(c coder) {
+	c.integer(at(1, "intervalMs"), &b.HeartbeatInterval)
+	c.integer(at(2, "timeoutMs"), &b.HeartbeatTimeout)
+}
+
+// connectedLimits is the part of Connected that stands under "limits".
+type connectedLimits Connected
+
+func (b *connectedLimits) fields(c coder) {
+	c.integer(at(1, "frameBytes"), &b.MaxFrameBytes)
+	c.integer(at(2, "subscriptions"), &b.MaxSubscriptions)
+}
+
+// Type is TypeSubscribe.
+func (*Subscribe) Type() Type { return TypeSubscribe }
+
+func (b *Subscribe) fields(c coder) {
+	c.text(at(1, "channel"), (*string)(&b.Channel))
+	from := at(2, "from")
+	c.record(from, &b.From, b.From.Kind != StartNow)
+	if c.has(from) && b.From.Kind == StartNow {
+		c.refuse(from, "names no start: expected {epoch, offset}, {offset}, {last} or {time}")
+	}
+	c.text(at(3, "filter"), &b.Filter)
+}
+
+func (b *Start) fields(c coder) {
+	offset, last, start := at(2, "offset").explicitly(), at(3, "last").explicitly(), at(4, "time").explicitly()
+	if epoch := at(1, "epoch"); b.Kind == StartPosition || c.has(epoch) {
+		c.text(epoch, (*string)(&b.Epoch))
+	}
+	if b.Kind == StartPosition || b.Kind == StartOffset || c.has(offset) {
+		c.number(offset, (*uint64)(&b.Offset))
+	}
+	if b.Kind == StartLast || c.has(last) {
+		c.number(last, &b.Last)
+	}
+	if b.Kind == StartTime || c.has(start) {
+		c.integer(start, &b.Time)
+	}
+	b.choose(c, c.has(offset), c.has(last), c.has(start))
+}
+
+// choose finds the kind of a start from the fields that a decoder met.
+func (b *Start) choose(c coder, offset, last, start bool) {
+	kind, forms := b.Kind, 0
+	if offset {
+		kind, forms = StartOffset, forms+1
+		if b.Epoch != "" {
+			kind = StartPosition
+		}
+	}
+	if last {
+		kind, forms = StartLast, forms+1
+	}
+	if start {
+		kind, forms = StartTime, forms+1
+	}
+	switch {
+	case forms == 0:
+		return // an encoder, or a start without any form, which Subscribe refuses
+	case b.Epoch != "" && !offset:
+		c.refuse(at(1, "epoch"), "stands without an offset: expected {epoch, offset}")
+		return
+	case forms > 1:
+		c.refuse(at(2, "offset"), "or another form of start is one too many: expected only one of {epoch, offset}, {offset}, {last} and {time}")
+		return
+	}
+	b.Kind = kind
+}
+
+// Type is TypeSubscribed.
+func (*Subscribed) Type() Type { return TypeSubscribed }
+
+func (b *Subscribed) fields(c coder) {
+	c.text(at(1, "channel"), (*string)(&b.Channel))
+	c.record(at(2, "position"), &b.Position, true)
+	c.number(at(3, "tail").always(), (*uint64)(&b.Tail))
+	c.flag(at(4, "recovered").always(), &b.Recovered)
+}
+
+// Type is TypeUnsubscribe.
+func (*Unsubscribe) Type() Type { return TypeUnsubscribe }
+
+func (b *Unsubscribe) fields(c coder) {
+	c.text(at(1, "channel"), (*string)(&b.Channel))
+}
+
+// Type is TypeUnsubscribed.
+func (*Unsubscribed) Type() Type { return TypeUnsubscribed }
+
+func (b *Unsubscribed) fields(c coder) {
+	c.text(at(1, "channel"), (*string)(&b.Channel))
+	c.text(at(2, "code"), (*string)(&b.Code))
+	c.text(at(3, "reason"), &b.Reason)
+}
+
+// Type is TypePublish.
+func (*Publish) Type() Type { return TypePublish }
+
+func (b *Publish) fields(c coder) {
+	c.text(at(5, "channel"), (*string)(&b.Channel))
+	b.Publication.fields(c)
+	messages := at(6, "messages")
+	c.list(messages, (*publications)(&b.Messages))
+	if c.has(messages) && len(b.Messages) == 0 {
+		c.refuse(messages, "is empty: expected at least one message")
+	}
+	if len(b.Messages) > 0 && b.single() {
+		c.refuse(messages, "stands beside the fields of a single message: expected messageId, key, tags, meta and the payload inside messages")
+	}
+}
+
+// single reports whether anything of a single message is set.
+func (b *Publish) single() bool {
+	return b.MessageID != "" || b.Key != "" || len(b.Tags) > 0 || len(b.Meta) > 0 || b.Payload.Kind != PayloadNone
+}
+
+func (b *Publication) fields(c coder) {
+	c.text(at(1, "messageId").atMost(MaxMessageIDBytes), &b.MessageID)
+	c.text(at(2, "key").atMost(MaxKeyBytes), &b.Key)
+	c.table(at(3, "tags"), &b.Tags)
+	c.table(at(4, "meta"), &b.Meta)
+	payload(c, &b.Payload)
+}
+
+func (p *Pair) fields(c coder) {
+	c.text(entryKey(MaxPairKeyBytes), &p.Key)
+	c.text(entryValue(MaxPairValueBytes), &p.Value)
+}
+
+// Type is TypePublished.
+func (*Published) Type() Type { return TypePublished }
+
+func (b *Published) fields(c coder) {
+	if len(b.Results) == 0 {
+		b.position(c)
+	}
+	c.list(at(3, "results"), (*results)(&b.Results))
+	if c.has(at(3, "results")) && len(b.Results) > 0 {
+		b.PublishResult = PublishResult{}
+	}
+}
+
+func (b *PublishResult) fields(c coder) {
+	optional(c, at(3, "error"), &b.Err)
+	if b.Err == nil {
+		b.position(c)
+	}
+}
+
+// position shows where the message stands: what a result has that is not an error.
+func (b *PublishResult) position(c coder) {
+	c.record(at(1, "position"), &b.Position, true)
+	c.flag(at(2, "duplicate").always(), &b.Duplicate)
+}
+
+// Type is TypeMessage.
+func (*Message) Type() Type { return TypeMessage }
+
+func (b *Message) fields(c coder) {
+	c.text(at(1, "channel"), (*string)(&b.Channel))
+	c.number(at(2, "offset").always(), (*uint64)(&b.Offset))
+	c.number(at(3, "prev"), (*uint64)(&b.Prev))
+	c.text(at(4, "messageId").atMost(MaxMessageIDBytes), &b.MessageID)
+	c.text(at(5, "key").atMost(MaxKeyBytes), &b.Key)
+	c.text(at(6, "publisher"), &b.Publisher)
+	c.integer(at(7, "timestamp"), &b.Timestamp)
+	c.table(at(8, "tags"), &b.Tags)
+	c.table(at(9, "meta"), &b.Meta)
+	payload(c, &b.Payload)
+}
+
+// Type is TypePosition.
+func (*PositionUpdate) Type() Type { return TypePosition }
+
+func (b *PositionUpdate) fields(c coder) {
+	c.text(at(1, "channel"), (*string)(&b.Channel))
+	c.record(at(2, "position"), &b.Position, true)
+}
+
+// Type is TypeGap.
+func (*Gap) Type() Type { return TypeGap }
+
+func (b *Gap) fields(c coder) {
+	c.text(at(1, "channel"), (*string)(&b.Channel))
+	c.text(at(2, "epoch"), (*string)(&b.Epoch))
+	c.number(at(3, "fromOffset"), (*uint64)(&b.FromOffset))
+	c.number(at(4, "toOffset"), (*uint64)(&b.ToOffset))
+	c.text(at(5, "reason"), &b.Reason)
+}
+
+// Type is TypeCall.
+func (*Call) Type() Type { return TypeCall }
+
+func (b *Call) fields(c coder) {
+	c.text(at(1, "method").atMost(MaxMethodBytes), &b.Method)
+	c.text(at(2, "to"), &b.To)
+	c.integer(at(3, "timeoutMs"), &b.TimeoutMs)
+	c.table(at(4, "meta"), &b.Meta)
+	c.record(at(5, "caller"), (*callCaller)(b), b.CallerID != "" || b.CallerSID != "")
+	payload(c, &b.Payload)
+}
+
+// callCaller is the part of Call that stands under "caller".
+type callCaller Call
+
+func (b *callCaller) fields(c coder) {
+	c.text(at(1, "userId"), &b.CallerID)
+	c.text(at(2, "sessionId"), (*string)(&b.CallerSID))
+}
+
+// Type is TypeReply.
+func (*Reply) Type() Type { return TypeReply }
+
+func (b *Reply) fields(c coder) {
+	c.table(at(4, "meta"), &b.Meta)
+	payload(c, &b.Payload)
+}
+
+// Type is TypeProgress.
+func (*Progress) Type() Type { return TypeProgress }
+
+func (b *Progress) fields(c coder) { payload(c, &b.Payload) }
+
+// Type is TypeCredit.
+func (*Credit) Type() Type { return TypeCredit }
+
+func (b *Credit) fields(c coder) { c.integer(at(1, "count"), &b.Count) }
+
+// Type is TypeCancel.
+func (*Cancel) Type() Type { return TypeCancel }
+
+func (*Cancel) fields(coder) {}
+
+// Type is TypeError.
+func (*Error) Type() Type { return TypeError }
+
+func (e *Error) fields(c coder) {
+	c.text(at(1, "code"), (*string)(&e.Code))
+	c.text(at(2, "message"), &e.Message)
+	c.flag(at(3, "retryable"), &e.Retryable)
+	after := at(4, "retryAfterMs").atMost(uint64(math.MaxInt64 / time.Millisecond))
+	ms := e.RetryAfter.Milliseconds()
+	c.integer(after, &ms)
+	if c.has(after) {
+		e.RetryAfter = time.Duration(ms) * time.Millisecond
+	}
+	value := Payload{Bytes: e.Details}
+	if len(e.Details) > 0 {
+		value.Kind = PayloadJSON
+	}
+	details := at(5, "details")
+	c.form(details, PayloadJSON, &value)
+	if c.has(details) {
+		e.Details = bytes.Clone(value.Bytes) // an error outlives the input it came in
+	}
+}
+
+// Type is TypePing.
+func (*Ping) Type() Type { return TypePing }
+
+func (*Ping) fields(coder) {}
+
+// Type is TypePong.
+func (*Pong) Type() Type { return TypePong }
+
+func (*Pong) fields(coder) {}
+
+// Type is TypeGoodbye.
+func (*Goodbye) Type() Type { return TypeGoodbye }
+
+func (b *Goodbye) fields(c coder) {
+	code := at(1, "code").atMost(math.MaxUint16)
+	n := uint64(b.Code)
+	c.number(code, &n)
+	if c.has(code) {
+		b.Code = CloseCode(n)
+	}
+	c.text(at(2, "reason"), &b.Reason)
+	c.integer(at(3, "retryAfterMs"), &b.RetryAfterMs)
+}
+
+// payload shows the three forms, of which a frame has at most one.
+func payload(c coder, p *Payload) {
+	c.form(at(13, "data"), PayloadJSON, p)
+	c.form(at(14, "text"), PayloadText, p)
+	c.form(at(15, "base64"), PayloadBytes, p)
+}
+
+// optional shows a record that may be missing altogether.
+func optional[T any, P interface {
+	*T
+	record
+}](c coder, f field, r *P) {
+	if *r == nil && c.has(f) {
+		*r = new(T)
+	}
+	if *r != nil {
+		c.record(f, *r, true)
+	}
+}
