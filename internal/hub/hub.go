@@ -1,0 +1,120 @@
+// Package hub is where sessions, the server API and the gateway's own sources meet: whatever they ask is checked against
+// their rights here, once, and then routed to the engine or to a method.
+//
+//	hub.go      Hub, and who may come in
+//	publish.go  messages on their way to the engine
+//	call.go     methods the gateway itself answers
+//	metrics.go  what is counted
+package hub
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/channel"
+	"github.com/magpie-bridge/magpie/internal/engine"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// Options configure a [Hub]. Engine and Authenticator are required.
+type Options struct {
+	Engine        engine.Engine
+	Authenticator auth.Authenticator
+	NodeID        string
+	MaxSessions   int // 0: no limit
+	Logger        *slog.Logger
+}
+
+// Hub routes. It is safe for concurrent use.
+type Hub struct {
+	opts     Options
+	log      *slog.Logger
+	methods  map[string]Method
+	workers  chan struct{} // one place for each authentication under way
+	draining atomic.Bool
+
+	Metrics Metrics
+}
+
+// maxAuthentications bounds the authentications under way; more wait for their turn.
+const maxAuthentications = 64
+
+// New returns a hub that answers the built-in methods.
+func New(opts Options) *Hub {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Hub{
+		opts:    opts,
+		log:     opts.Logger,
+		methods: builtin(),
+		workers: make(chan struct{}, maxAuthentications),
+	}
+}
+
+// NodeID names this node.
+func (h *Hub) NodeID() string { return h.opts.NodeID }
+
+// Logger is for whoever serves the hub's sessions.
+func (h *Hub) Logger() *slog.Logger { return h.log }
+
+// Engine returns the engine beneath.
+func (h *Hub) Engine() engine.Engine { return h.opts.Engine }
+
+// Authenticate finds out whom the credential stands for.
+func (h *Hub) Authenticate(ctx context.Context, c auth.Credential) (*auth.Principal, error) {
+	principal, err := h.opts.Authenticator.Authenticate(ctx, c)
+	if err != nil {
+		h.Metrics.AuthFailures.Add(1)
+	}
+	return principal, err
+}
+
+// AuthenticateAsync does the same on a worker, and calls done there.
+func (h *Hub) AuthenticateAsync(ctx context.Context, c auth.Credential, done func(*auth.Principal, error)) {
+	go func() {
+		h.workers <- struct{}{}
+		defer func() { <-h.workers }()
+		done(h.Authenticate(ctx, c))
+	}()
+}
+
+// Enter counts a session in. It is refused while the node drains, and when the node is full.
+func (h *Hub) Enter() error {
+	if h.draining.Load() {
+		return wire.Errorf(wire.CodeUnavailable, "node %s is shutting down: connect again, to another", h.opts.NodeID)
+	}
+	if n := h.Metrics.Sessions.Add(1); h.opts.MaxSessions > 0 && n > int64(h.opts.MaxSessions) {
+		h.Metrics.Sessions.Add(-1)
+		return wire.Errorf(wire.CodeResourceExhausted, "node %s has %d sessions, which is its limit: try again later", h.opts.NodeID, h.opts.MaxSessions)
+	}
+	h.Metrics.SessionsOpened.Add(1)
+	return nil
+}
+
+// Leave counts a session out that Enter counted in.
+func (h *Hub) Leave() { h.Metrics.Sessions.Add(-1) }
+
+// Drain refuses new sessions from now on.
+func (h *Hub) Drain() { h.draining.Store(true) }
+
+// Draining reports whether Drain was called.
+func (h *Hub) Draining() bool { return h.draining.Load() }
+
+// Watch lets w watch the channel on behalf of a principal, and returns the log to read.
+func (h *Hub) Watch(by *auth.Principal, name wire.ChannelName, w *channel.Watch) (*channel.Log, error) {
+	if err := h.MaySubscribe(by, name); err != nil {
+		return nil, err
+	}
+	return h.opts.Engine.Watch(name, w)
+}
+
+// MaySubscribe checks the name and the principal's right to subscribe to it.
+func (h *Hub) MaySubscribe(by *auth.Principal, name wire.ChannelName) error {
+	if err := name.Check(); err != nil {
+		return err
+	}
+	return by.May(auth.Subscribe, name)
+}

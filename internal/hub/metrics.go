@@ -1,0 +1,15 @@
+package hub
+
+import "sync/atomic"
+
+// Metrics counts what passes through the hub. What is delivered is counted by the loops, see session.Shard.
+type Metrics struct {
+	Sessions       atomic.Int64 // now
+	SessionsOpened atomic.Int64
+	AuthFailures   atomic.Int64
+	Published      atomic.Int64
+	Duplicates     atomic.Int64
+	PublishErrors  atomic.Int64
+	Calls          atomic.Int64
+	CallErrors     atomic.Int64
+}

@@ -1,0 +1,75 @@
+package hub
+
+import (
+	"sync"
+
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/channel"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// recordsPool spares every publish the slice for its records.
+var recordsPool = sync.Pool{New: func() any { return new([]channel.Record) }}
+
+// Publish appends what p holds on behalf of a principal, and calls done exactly once: on any goroutine, possibly
+// before it returns, when the messages are as durable as the channel promises. Nothing of p is kept. In a batch the
+// messages are appended together or not at all.
+func (h *Hub) Publish(by *auth.Principal, p *wire.Publish, done func(*wire.Published, error)) {
+	if err := h.mayPublish(by, p); err != nil {
+		h.Metrics.PublishErrors.Add(1)
+		done(nil, err)
+		return
+	}
+	buf := recordsPool.Get().(*[]channel.Record)
+	records := (*buf)[:0]
+	if p.Messages == nil {
+		records = append(records, channel.Record{Publication: p.Publication, Publisher: by.UserID})
+	}
+	for i := range p.Messages {
+		records = append(records, channel.Record{Publication: p.Messages[i], Publisher: by.UserID})
+	}
+	single := p.Messages == nil
+	h.opts.Engine.Append(p.Channel, records, func(epoch wire.Epoch, placed []channel.Placed, err error) {
+		if err != nil {
+			h.Metrics.PublishErrors.Add(1)
+			done(nil, err)
+			return
+		}
+		done(h.published(single, epoch, placed), nil)
+	})
+	clear(records)
+	*buf = records
+	recordsPool.Put(buf)
+}
+
+func (h *Hub) mayPublish(by *auth.Principal, p *wire.Publish) error {
+	if err := p.Channel.Check(); err != nil {
+		return err
+	}
+	return by.May(auth.Publish, p.Channel)
+}
+
+func (h *Hub) published(single bool, epoch wire.Epoch, placed []channel.Placed) *wire.Published {
+	p := &wire.Published{}
+	if single {
+		p.PublishResult = h.result(epoch, placed[0])
+		return p
+	}
+	p.Results = make([]wire.PublishResult, len(placed))
+	for i := range placed {
+		p.Results[i] = h.result(epoch, placed[i])
+	}
+	return p
+}
+
+func (h *Hub) result(epoch wire.Epoch, placed channel.Placed) wire.PublishResult {
+	if placed.Duplicate {
+		h.Metrics.Duplicates.Add(1)
+	} else {
+		h.Metrics.Published.Add(1)
+	}
+	return wire.PublishResult{
+		Position:  wire.Position{Epoch: epoch, Offset: placed.Offset},
+		Duplicate: placed.Duplicate,
+	}
+}

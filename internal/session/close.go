@@ -1,0 +1,54 @@
+package session
+
+import (
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// Goodbye ends the session: no more messages, then the goodbye with its code, then the end of the line, for which the
+// client has a few seconds. retryAfter tells it when to come back, 0 leaves that to it.
+func (s *Session) Goodbye(code wire.CloseCode, reason string, retryAfter time.Duration) {
+	if s.Closing() {
+		return
+	}
+	s.dropAll()
+	s.send(&wire.Frame{Body: &wire.Goodbye{Code: code, Reason: reason, RetryAfterMs: retryAfter.Milliseconds()}})
+	s.end(code, reason)
+}
+
+// Refuse ends the session because its client broke the framing of the line: there is no use in a frame then.
+func (s *Session) Refuse(code wire.CloseCode, reason string) {
+	if s.Closing() {
+		return
+	}
+	s.dropAll()
+	s.end(code, reason)
+}
+
+// end sends the framing's own end and lets the line run out.
+func (s *Session) end(code wire.CloseCode, reason string) {
+	s.borrow()
+	s.outbox = s.format.AppendClose(s.outbox, code, reason)
+	s.state = stateClosing
+	s.deadline = s.shard.settings.Now().Add(closeTimeout)
+	s.line.SetTimer(s.deadline)
+	s.flush()
+	if s.held {
+		s.held = false
+		s.line.SetReading(true) // the client's own end must be seen
+	}
+}
+
+// Closed tells that the line is gone. It is the last call.
+func (s *Session) Closed(error) {
+	if s.state == stateClosed {
+		return
+	}
+	s.dropAll()
+	s.settle(nil)
+	s.outbox = nil
+	s.state = stateClosed
+	s.shard.leave(s)
+	s.shard.settings.Hub.Leave()
+}

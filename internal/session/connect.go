@@ -1,0 +1,72 @@
+package session
+
+import (
+	"context"
+
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// begin handles the first frame. It reports whether the frame is still to be dispatched.
+func (s *Session) begin(f *wire.Frame) (dispatch bool) {
+	connect, ok := f.Body.(*wire.Connect)
+	switch {
+	case ok && connect.Token != "":
+		s.authenticate(f.RequestID, connect.Token)
+		return false
+	case s.principal == nil:
+		s.fail(f.RequestID, wire.Errorf(wire.CodeUnauthenticated, "this gateway wants to know who you are: send {\"type\":\"connect\",\"requestId\":\"1\",\"token\":\"...\"} first, with a JSON Web Token or an API key"))
+		return false
+	case ok:
+		s.welcome(f.RequestID)
+		return false
+	default:
+		s.welcome("")
+		return true
+	}
+}
+
+// authenticate asks a worker whom the token stands for. Nothing is read until the answer is there.
+func (s *Session) authenticate(requestID, token string) {
+	s.state = stateAuthenticating
+	credential := auth.Credential{Token: token, Source: auth.SourceFrame}
+	s.shard.settings.Hub.AuthenticateAsync(context.Background(), credential, func(p *auth.Principal, err error) {
+		s.shard.loop.Post(func() { s.authenticated(requestID, p, err) })
+	})
+}
+
+func (s *Session) authenticated(requestID string, p *auth.Principal, err error) {
+	if s.state != stateAuthenticating {
+		return // closed meanwhile
+	}
+	s.state = stateNew
+	if err != nil {
+		s.fail(requestID, err)
+		s.Goodbye(wire.CloseUnauthorized, "the token was refused", 0)
+		return
+	}
+	s.principal = p
+	s.welcome(requestID)
+	s.Flush()
+}
+
+// welcome opens the session: connected comes before everything else.
+func (s *Session) welcome(requestID string) {
+	settings := &s.shard.settings
+	s.state = stateOpen
+	connected := &wire.Connected{
+		SessionID:         s.ID(),
+		UserID:            s.principal.UserID,
+		NodeID:            settings.Hub.NodeID(),
+		ServerTime:        settings.Now().UnixMilli(),
+		HeartbeatInterval: settings.PingInterval.Milliseconds(),
+		HeartbeatTimeout:  settings.IdleTimeout.Milliseconds(),
+		MaxFrameBytes:     int64(settings.MaxFrameBytes),
+		MaxSubscriptions:  int64(settings.MaxSubscriptions),
+	}
+	if !s.principal.ExpiresAt.IsZero() {
+		connected.ExpiresAt = s.principal.ExpiresAt.UnixMilli()
+	}
+	s.send(&wire.Frame{RequestID: requestID, Body: connected})
+	s.Timer(settings.Now())
+}

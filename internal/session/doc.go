@@ -1,0 +1,30 @@
+// Package session is one client's life on its line: a state machine with frames in and frames out.
+//
+// A [Session] has no goroutine and makes no blocking call. Its transport feeds it: [Session.Frame] for each frame that
+// arrived, [Session.Writable] when the kernel has room again, [Session.Timer] when its time has come, [Session.Closed]
+// at the end. It writes through the [Line] it was given. So it runs the same on an event loop and under a test with a
+// line and a clock of its own.
+//
+// What a session owes its client lies in two places only. Frames meant for it alone (replies, errors, gaps) are in its
+// outbox, which is bounded: when it is full, no more is read. Messages are not queued at all: a subscription is a
+// cursor over the channel's log, and flushing writes from the cursor to the tail. A client that reads slowly has
+// cursors that lag, and nothing else.
+//
+// The sessions of one loop share a [Shard]. It owns, for each channel that any of them has subscribed, the list of
+// their cursors, and moves these along when the channel's tail moves: in slices of time, so that a large channel does
+// not keep the loop from the others.
+//
+// Everything here is for one loop alone, unless it says otherwise.
+//
+//	settings.go   limits and times, the same for all sessions
+//	line.go       what a session needs of the connection beneath
+//	session.go    Session: its states, and the frames that come in
+//	connect.go    who it is
+//	subscribe.go  cursors opened and closed
+//	publish.go    messages and calls on their way in
+//	flush.go      the outbox and the cursors on their way out
+//	timer.go      heartbeat and timeouts
+//	close.go      goodbye, and the end
+//	shard.go      the sessions of one loop
+//	topic.go      the subscribers of one channel on one loop
+package session

@@ -1,0 +1,61 @@
+package session
+
+import (
+	"strings"
+	"sync/atomic"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// publishing is one publish that the engine has in hand. The engine may be done with it before the session has
+// handed it over completely, or at any later time on a goroutine of its own; turn tells who came second and answers.
+type publishing struct {
+	session   *Session
+	requestID string
+	published *wire.Published
+	err       error
+	turn      atomic.Bool
+}
+
+func (s *Session) publish(requestID string, b *wire.Publish) {
+	p := &publishing{session: s, requestID: requestID}
+	s.inFlight++
+	s.shard.settings.Hub.Publish(s.principal, b, p.done)
+	if p.turn.Swap(true) {
+		p.answer() // done already, as with the memory engine
+	}
+}
+
+func (p *publishing) done(published *wire.Published, err error) {
+	p.published, p.err = published, err
+	if p.turn.Swap(true) {
+		p.session.shard.loop.Post(func() {
+			p.answer()
+			p.session.Flush()
+		})
+	}
+}
+
+func (p *publishing) answer() {
+	s := p.session
+	s.inFlight--
+	if p.err != nil {
+		s.fail(p.requestID, p.err)
+		return
+	}
+	s.send(&wire.Frame{RequestID: p.requestID, Body: p.published})
+}
+
+// call answers a call of one of the gateway's methods.
+func (s *Session) call(requestID string, b *wire.Call) {
+	if strings.TrimSpace(requestID) == "" {
+		s.fail("", wire.Errorf(wire.CodeInvalidArgument, "call needs a requestId: without one its reply could not be told from others"))
+		return
+	}
+	payload, err := s.shard.settings.Hub.Call(s.principal, b)
+	if err != nil {
+		s.fail(requestID, err)
+		return
+	}
+	s.send(&wire.Frame{RequestID: requestID, Body: &wire.Reply{Payload: payload}})
+}

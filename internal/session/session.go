@@ -1,0 +1,172 @@
+package session
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strconv"
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// state is where a session is in its life.
+type state uint8
+
+const (
+	stateNew            state = iota // waits for connect, or for any frame when the request said who it is
+	stateAuthenticating              // a worker looks at the token; nothing is read
+	stateOpen                        // connected
+	stateClosing                     // the goodbye is on its way
+	stateClosed                      // the line is gone
+)
+
+// Session is one client's life on one line.
+type Session struct {
+	shard     *Shard
+	line      Line
+	format    Format
+	principal *auth.Principal // nil until known
+	random    [8]byte         // the secret part of the id
+	slot      uint32
+
+	state     state
+	blocked   bool // the kernel has no room; Writable will come
+	pumping   bool // in the shard's list
+	held      bool // reading is stopped, by held()
+	borrowed  bool // outbox is the shard's scratch
+	malformed uint8
+	inFlight  uint16 // publishes that the engine has in hand
+
+	outbox []byte         // finished frames meant for this session alone, and the rest of a cut one
+	subs   []subscription // in no order
+
+	heard    time.Time // the last byte from the client
+	progress time.Time // the last write: since then the client took nothing, if the line is blocked
+	deadline time.Time // of the state: to connect by, to be gone by
+	pinged   time.Time // the last ping
+}
+
+// New begins a session on a line. principal is who the request was authenticated as, or nil when the connect frame has
+// to tell. The session has to be entered with the hub before.
+func (sh *Shard) New(line Line, format Format, principal *auth.Principal) *Session {
+	now := sh.settings.Now()
+	s := &Session{
+		shard:     sh,
+		line:      line,
+		format:    format,
+		principal: principal,
+		heard:     now,
+		progress:  now,
+		pinged:    now,
+		deadline:  now.Add(sh.settings.ConnectTimeout),
+	}
+	_, _ = rand.Read(s.random[:]) // never fails (crypto/rand)
+	sh.enter(s)
+	line.SetTimer(s.deadline)
+	return s
+}
+
+// ID names the session: the node, the loop, the slot there, and a random part that makes it unguessable.
+func (s *Session) ID() wire.SessionID {
+	b := append([]byte(s.shard.settings.Hub.NodeID()), '-')
+	b = strconv.AppendInt(b, int64(s.shard.index), 36)
+	b = append(b, '-')
+	b = strconv.AppendUint(b, uint64(s.slot), 36)
+	b = append(b, '-')
+	return wire.SessionID(hex.AppendEncode(b, s.random[:]))
+}
+
+// Full reports whether the session can take no more frames now: its client reads too slowly, or it waits for a worker
+// or the engine. The transport keeps what it has until the line's reading is resumed.
+func (s *Session) Full() bool {
+	switch s.state {
+	case stateNew, stateOpen:
+		return len(s.outbox) > s.shard.settings.MaxOutbox || s.inFlight >= maxInFlight
+	case stateAuthenticating:
+		return true
+	case stateClosing, stateClosed:
+		return false // whatever comes is dropped
+	}
+	return false
+}
+
+// Closing reports whether the session is over: frames that still come in are of no interest.
+func (s *Session) Closing() bool { return s.state >= stateClosing }
+
+// Heard tells that bytes came from the client.
+func (s *Session) Heard() { s.heard = s.shard.settings.Now() }
+
+// Frame takes one frame. data is not kept. What it leads to is written by [Session.Flush].
+func (s *Session) Frame(data []byte) {
+	if s.Closing() {
+		return
+	}
+	f := &s.shard.frame
+	f.RequestID, f.Body = "", nil
+	if err := s.shard.decoder.Decode(s.format.Codec(), data, f); err != nil {
+		s.misunderstood(f.RequestID, err)
+		return
+	}
+	if s.state == stateNew && !s.begin(f) {
+		return
+	}
+	s.dispatch(f.RequestID, f.Body)
+}
+
+// misunderstood answers a frame that could not be decoded.
+func (s *Session) misunderstood(requestID string, err error) {
+	s.shard.Metrics.Malformed.Add(1)
+	s.fail(requestID, err)
+	if s.malformed++; s.malformed >= maxMalformed {
+		s.Goodbye(wire.CloseMalformed, "too many frames that could not be understood", 0)
+	}
+}
+
+func (s *Session) dispatch(requestID string, body wire.Body) {
+	switch b := body.(type) {
+	case *wire.Connect:
+		s.fail(requestID, wire.Errorf(wire.CodeFailedPrecondition, "this session is connected already: connect is the first frame, and the only one of its kind"))
+	case *wire.Subscribe:
+		s.subscribe(requestID, b)
+	case *wire.Unsubscribe:
+		s.unsubscribe(requestID, b)
+	case *wire.Publish:
+		s.publish(requestID, b)
+	case *wire.Call:
+		s.call(requestID, b)
+	case *wire.Ping:
+		s.send(&wire.Frame{RequestID: requestID, Body: &wire.Pong{}})
+	case *wire.Pong, *wire.Cancel, *wire.Credit:
+		// A pong has been heard, which is all it is for. Calls of the gateway's own methods are answered at once, so a
+		// cancel or a credit for one comes late.
+	case *wire.Reply, *wire.Progress, *wire.Error:
+		// The gateway has no call open with this client: a late answer is dropped.
+	default:
+		s.fail(requestID, wire.Errorf(wire.CodeInvalidArgument, "a frame of type %q is sent by the gateway only: expected connect, subscribe, unsubscribe, publish, call or ping", body.Type()))
+	}
+}
+
+// fail answers a request with an error.
+func (s *Session) fail(requestID string, err error) {
+	s.send(&wire.Frame{RequestID: requestID, Body: wire.AsError(err)})
+}
+
+// send puts a frame into the outbox. Whoever was called from outside flushes in the end.
+func (s *Session) send(f *wire.Frame) {
+	if s.Closing() {
+		return
+	}
+	s.borrow()
+	s.outbox = s.format.AppendFrame(s.outbox, f)
+}
+
+// Send puts finished bytes of the transport's own (a pong of its framing, say) into the outbox, in order with the
+// frames.
+func (s *Session) Send(finished []byte) {
+	if s.Closing() {
+		return
+	}
+	s.borrow()
+	s.outbox = append(s.outbox, finished...)
+}

@@ -1,0 +1,62 @@
+package session
+
+import (
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/hub"
+)
+
+// Settings are what all sessions of a node have in common. Hub is required; zero values of the others are replaced by
+// the defaults that are given with them.
+type Settings struct {
+	Hub *hub.Hub
+
+	MaxFrameBytes    int           // of one frame from a client; 64 KiB
+	MaxSubscriptions int           // of one session; 1,000
+	MaxOutbox        int           // bytes meant for one session alone before it is no longer read; 256 KiB
+	ConnectTimeout   time.Duration // from the start to connected; 10 s
+	PingInterval     time.Duration // 30 s
+	IdleTimeout      time.Duration // without a byte from the client; 90 s
+	WriteTimeout     time.Duration // without a byte taken by the client; 90 s
+
+	Now func() time.Time // time.Now
+}
+
+// WithDefaults returns the settings with the defaults in place of zero values.
+func (s Settings) WithDefaults() Settings {
+	orInt := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	orTime := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	orInt(&s.MaxFrameBytes, 64<<10)
+	orInt(&s.MaxSubscriptions, 1000)
+	orInt(&s.MaxOutbox, 256<<10)
+	orTime(&s.ConnectTimeout, 10*time.Second)
+	orTime(&s.PingInterval, 30*time.Second)
+	orTime(&s.IdleTimeout, 90*time.Second)
+	orTime(&s.WriteTimeout, 90*time.Second)
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	return s
+}
+
+// The bounds of a session that are no settings, because nobody gains by changing them.
+const (
+	// maxMalformed is how many frames a client may send that cannot be understood: one at work on his first client
+	// gets his errors explained, a flood is ended.
+	maxMalformed = 16
+	// maxInFlight is how many publishes of one session the engine may have in hand before the session is no longer
+	// read.
+	maxInFlight = 256
+	// closeTimeout is how long a client may take to read its goodbye.
+	closeTimeout = 5 * time.Second
+	// cursorBudget is how much of one channel is written before it is the next one's turn.
+	cursorBudget = 64 << 10
+)

@@ -1,0 +1,249 @@
+package session
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/channel"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// Loop is what a shard needs of the event loop it lives on. Both methods are safe for concurrent use.
+type Loop interface {
+	// Post runs f on the loop; false when the loop has ended.
+	Post(f func()) bool
+	// Wake makes the loop call the shard's Work.
+	Wake()
+}
+
+// Shard is the sessions of one loop, and the fan-out to them.
+type Shard struct {
+	settings Settings
+	loop     Loop
+	index    int
+
+	// loop only
+	sessions []*Session // by slot; nil where free
+	free     []uint32
+	topics   map[wire.ChannelName]*topic
+	queue    []*topic   // with cursors to move along, in the order they are served
+	pumping  []*Session // with several cursors behind, after they subscribed or could not be written to
+	decoder  wire.Decoder
+	frame    wire.Frame
+	scratch  []byte // the outbox of whichever session is being served
+	lent     bool   // scratch is in use
+	writes   int    // system calls since the slice began
+	last     lastBatch
+
+	mu    sync.Mutex // guards dirty
+	dirty []*topic   // whose tail has moved
+
+	Metrics ShardMetrics
+}
+
+// ShardMetrics counts what leaves a loop.
+type ShardMetrics struct {
+	Delivered     atomic.Int64 // messages
+	Bytes         atomic.Int64
+	Writes        atomic.Int64
+	Gaps          atomic.Int64
+	Subscriptions atomic.Int64 // now
+	Malformed     atomic.Int64
+}
+
+// lastBatch remembers the frames that were written last: most subscribers of a channel stand at the same place.
+type lastBatch struct {
+	log    *channel.Log
+	format channel.FormatID
+	batch  channel.Batch
+}
+
+// NewShard returns the shard of a loop; index tells it apart from the others of the node.
+func NewShard(settings Settings, loop Loop, index int) *Shard {
+	return &Shard{
+		settings: settings.WithDefaults(),
+		loop:     loop,
+		index:    index,
+		topics:   make(map[wire.ChannelName]*topic),
+	}
+}
+
+// Settings returns the settings in use. Safe for concurrent use.
+func (sh *Shard) Settings() *Settings { return &sh.settings }
+
+// Len returns the number of sessions.
+func (sh *Shard) Len() int { return len(sh.sessions) - len(sh.free) }
+
+// Each calls f for each session; f may close it.
+func (sh *Shard) Each(f func(*Session)) {
+	for _, s := range sh.sessions {
+		if s != nil {
+			f(s)
+		}
+	}
+}
+
+func (sh *Shard) enter(s *Session) {
+	if n := len(sh.free); n > 0 {
+		s.slot = sh.free[n-1]
+		sh.free = sh.free[:n-1]
+		sh.sessions[s.slot] = s
+		return
+	}
+	s.slot = uint32(len(sh.sessions))
+	sh.sessions = append(sh.sessions, s)
+}
+
+func (sh *Shard) leave(s *Session) {
+	sh.sessions[s.slot] = nil
+	sh.free = append(sh.free, s.slot)
+}
+
+// topic returns the loop's view of a channel, watching it from now on.
+func (sh *Shard) topic(s *Session, name wire.ChannelName) (*topic, error) {
+	if t := sh.topics[name]; t != nil {
+		return t, sh.settings.Hub.MaySubscribe(s.principal, name)
+	}
+	t := &topic{}
+	t.watch = channel.NewWatch(func(*channel.Watch) { sh.moved(t) })
+	log, err := sh.settings.Hub.Watch(s.principal, name, t.watch)
+	if err != nil {
+		return nil, err
+	}
+	t.log = log
+	sh.topics[log.Name()] = t
+	return t, nil
+}
+
+// moved notes that the tail of a topic has moved. It is called by whoever appends.
+func (sh *Shard) moved(t *topic) {
+	sh.mu.Lock()
+	sh.dirty = append(sh.dirty, t)
+	sh.mu.Unlock()
+	sh.loop.Wake()
+}
+
+// release forgets a topic that nobody on this loop has subscribed any more.
+func (sh *Shard) release(t *topic) {
+	t.log.Unwatch(t.watch)
+	delete(sh.topics, t.log.Name())
+	sh.last = lastBatch{}
+}
+
+// writesPerClock is how many writes pass between two looks at the clock: at some 5 microseconds each, often enough for
+// a slice of half a millisecond.
+const writesPerClock = 16
+
+// Work moves cursors along for about the given time, and reports whether more are to be moved.
+func (sh *Shard) Work(slice time.Duration) (more bool) {
+	sh.collect()
+	if len(sh.queue) == 0 && len(sh.pumping) == 0 {
+		return false
+	}
+	end := time.Now().Add(slice)
+	pumpEnd := end
+	if len(sh.queue) > 0 {
+		pumpEnd = end.Add(-slice / 2) // those who catch up must not keep the live ones waiting
+	}
+	for len(sh.pumping) > 0 && sh.timeLeft(pumpEnd) {
+		s := sh.pumping[0]
+		sh.pumping[0] = nil
+		sh.pumping = sh.pumping[1:]
+		s.pumping = false
+		s.pump()
+	}
+	// Each topic that the slice has time for is served once; what is left goes to the end of the queue.
+	for n := len(sh.queue); n > 0 && sh.timeLeft(end); n-- {
+		t := sh.queue[0]
+		sh.queue[0] = nil
+		sh.queue = sh.queue[1:]
+		if done := sh.pass(t, end); done {
+			t.queued = false
+		} else {
+			sh.queue = append(sh.queue, t)
+		}
+	}
+	return len(sh.queue) > 0 || len(sh.pumping) > 0
+}
+
+// collect takes over which topics have moved.
+func (sh *Shard) collect() {
+	sh.mu.Lock()
+	dirty := sh.dirty
+	sh.dirty = nil
+	sh.mu.Unlock()
+	for _, t := range dirty {
+		t.watch.Clear() // before any cursor reads the tail: what is appended from here on is told again
+		if t.queued {
+			t.again = true
+			continue
+		}
+		t.queued, t.pass, t.again = true, 0, false
+		sh.queue = append(sh.queue, t)
+	}
+}
+
+// pass serves the cursors of a topic, from where the pass stands until the end of the slice, and reports whether all
+// stand at the tail.
+func (sh *Shard) pass(t *topic, end time.Time) (done bool) {
+	for t.pass < len(t.cursors) {
+		i := t.pass
+		t.pass++ // before serving, so that a removal knows that this one was served
+		if more := sh.serve(t, uint32(i)); more {
+			t.again = true
+		}
+		if sh.writes >= writesPerClock && !sh.timeLeft(end) {
+			break
+		}
+	}
+	if t.pass < len(t.cursors) {
+		return false
+	}
+	if t.again {
+		t.pass, t.again = 0, false
+		return len(t.cursors) == 0
+	}
+	return true
+}
+
+// serve moves one cursor along in the course of a pass.
+func (sh *Shard) serve(t *topic, index uint32) (more bool) {
+	s := sh.sessions[t.cursors[index].slot]
+	if s.blocked || s.pumping {
+		return false // it will be pumped
+	}
+	if len(s.outbox) > 0 {
+		if s.flush(); s.blocked || s.state == stateClosing {
+			return false
+		}
+	}
+	return s.deliver(t, index)
+}
+
+func (sh *Shard) timeLeft(end time.Time) bool {
+	sh.writes = 0
+	return time.Now().Before(end)
+}
+
+// pumpLater queues a session whose cursors all have to be looked at.
+func (sh *Shard) pumpLater(s *Session) {
+	if !s.pumping {
+		s.pumping = true
+		sh.pumping = append(sh.pumping, s)
+		sh.loop.Wake()
+	}
+}
+
+// frames returns the frames at a place of a log, and remembers them.
+func (sh *Shard) frames(log *channel.Log, f channel.FormatID, next wire.Offset) (channel.Batch, bool) {
+	l := &sh.last
+	if l.log == log && l.format == f && l.batch.First == next && l.batch.After > log.Tail() {
+		return l.batch, next >= log.Head()
+	}
+	batch, ok := log.Frames(f, next, cursorBudget)
+	if ok {
+		*l = lastBatch{log: log, format: f, batch: batch}
+	}
+	return batch, ok
+}

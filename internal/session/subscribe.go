@@ -1,0 +1,103 @@
+package session
+
+import (
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// subscribe opens a cursor, or moves the one that the session has in this channel. The answer is in the outbox before
+// the cursor can deliver anything.
+func (s *Session) subscribe(requestID string, b *wire.Subscribe) {
+	if b.Filter != "" {
+		s.fail(requestID, wire.Errorf(wire.CodeUnimplemented, "filters are not served by this gateway: leave out \"filter\" and choose from the messages yourself"))
+		return
+	}
+	at := s.find(b.Channel)
+	if limit := s.shard.settings.MaxSubscriptions; at < 0 && len(s.subs) >= limit {
+		s.fail(requestID, wire.Errorf(wire.CodeResourceExhausted, "this session has %d subscriptions, which is its limit: unsubscribe from another channel first", limit))
+		return
+	}
+	t, err := s.shard.topic(s, b.Channel)
+	if err != nil {
+		s.fail(requestID, err)
+		return
+	}
+	opening := t.log.Open(b.From)
+	if at < 0 {
+		s.subs = append(s.subs, subscription{topic: t})
+		at = len(s.subs) - 1
+		s.subs[at].index = t.add(cursor{slot: s.slot, sub: uint32(at)})
+		s.shard.Metrics.Subscriptions.Add(1)
+	}
+	t.cursors[s.subs[at].index].next = opening.Next
+	s.send(&wire.Frame{RequestID: requestID, Body: &wire.Subscribed{
+		Channel:   t.log.Name(),
+		Position:  opening.Position,
+		Tail:      opening.Tail,
+		Recovered: opening.Recovered,
+	}})
+	if opening.Gap != nil {
+		s.gap(opening.Gap)
+	}
+	if opening.Next <= t.log.Tail() {
+		s.shard.pumpLater(s)
+	}
+}
+
+// unsubscribe closes a cursor; nothing of the channel follows the answer.
+func (s *Session) unsubscribe(requestID string, b *wire.Unsubscribe) {
+	at := s.find(b.Channel)
+	if at < 0 {
+		if err := b.Channel.Check(); err != nil {
+			s.fail(requestID, err)
+			return
+		}
+		s.fail(requestID, wire.Errorf(wire.CodeNotFound, "this session has no subscription to channel %q", b.Channel))
+		return
+	}
+	name := s.subs[at].topic.log.Name()
+	s.drop(at)
+	s.send(&wire.Frame{RequestID: requestID, Body: &wire.Unsubscribed{Channel: name}})
+}
+
+// find returns the place of the channel's subscription in subs, or -1.
+func (s *Session) find(name wire.ChannelName) int {
+	t := s.shard.topics[name]
+	if t == nil {
+		return -1
+	}
+	for i := range s.subs {
+		if s.subs[i].topic == t {
+			return i
+		}
+	}
+	return -1
+}
+
+// drop removes the subscription at a place of subs, and its cursor.
+func (s *Session) drop(at int) {
+	sh := s.shard
+	sub := s.subs[at]
+	last := len(s.subs) - 1
+	if at != last {
+		s.subs[at] = s.subs[last]
+		moved := s.subs[at]
+		moved.topic.cursors[moved.index].sub = uint32(at)
+	}
+	s.subs[last] = subscription{}
+	s.subs = s.subs[:last]
+	sub.topic.remove(sub.index, func(c cursor, index uint32) {
+		sh.sessions[c.slot].subs[c.sub].index = index
+	})
+	sh.Metrics.Subscriptions.Add(-1)
+	if len(sub.topic.cursors) == 0 {
+		sh.release(sub.topic)
+	}
+}
+
+// dropAll removes every subscription.
+func (s *Session) dropAll() {
+	for len(s.subs) > 0 {
+		s.drop(len(s.subs) - 1)
+	}
+	s.subs = nil
+}

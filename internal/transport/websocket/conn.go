@@ -1,0 +1,135 @@
+package websocket
+
+import (
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/netloop"
+	"github.com/magpie-bridge/magpie/internal/session"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// conn is one line on its loop. To netloop it is the handler of the connection, to the session the line. All of it is
+// for the loop alone.
+type conn struct {
+	netloop.Conn
+	loop    *netloop.Loop
+	session *session.Session
+	format  Format
+	limit   int    // bytes of a message
+	pending []byte // read, and not consumed: an incomplete frame, or frames that the session had no room for
+	message assembler
+}
+
+var (
+	_ netloop.Handler = (*conn)(nil)
+	_ session.Line    = (*conn)(nil)
+)
+
+func newConn(loop *netloop.Loop, nc netloop.Conn, shard *session.Shard, format Format, principal *auth.Principal) *conn {
+	c := &conn{Conn: nc, loop: loop, format: format, limit: shard.Settings().MaxFrameBytes}
+	c.session = shard.New(c, format, principal)
+	return c
+}
+
+// Read implements [netloop.Handler].
+func (c *conn) Read(b []byte) {
+	c.session.Heard()
+	if len(c.pending) > 0 {
+		c.pending = append(c.pending, b...)
+		b = c.pending
+	}
+	c.keep(c.consume(b))
+	c.session.Flush()
+}
+
+// keep remembers what was not consumed. rest may be a part of pending.
+func (c *conn) keep(rest []byte) {
+	if len(rest) == 0 {
+		c.pending = nil
+		return
+	}
+	c.pending = append(c.pending[:0], rest...)
+}
+
+// consume takes whole frames from the beginning of b and returns the rest. It changes b.
+func (c *conn) consume(b []byte) (rest []byte) {
+	for len(b) > 0 {
+		if c.session.Closing() {
+			return nil
+		}
+		if c.session.Full() {
+			return b
+		}
+		h, ok, bad := readHeader(b, c.limit)
+		if bad == nil && ok && len(b) >= h.size+h.length {
+			payload := b[h.size : h.size+h.length]
+			b = b[h.size+h.length:]
+			unmask(payload, h.key)
+			if bad = c.frame(h, payload); bad == nil {
+				continue
+			}
+		}
+		if bad != nil {
+			c.session.Refuse(bad.code, bad.reason)
+			return nil
+		}
+		return b
+	}
+	return nil
+}
+
+func (c *conn) frame(h header, payload []byte) *refusal {
+	switch h.opcode {
+	case opPing:
+		c.session.Send(appendControl(nil, opPong, payload))
+		return nil
+	case opPong:
+		return nil // has been heard
+	case opClose:
+		code, bad := readClose(payload)
+		if bad != nil {
+			return bad
+		}
+		c.session.Refuse(code, "")
+		return nil
+	case opContinuation, opText, opBinary:
+	}
+	message, op, done, bad := c.message.add(h, payload, c.limit)
+	if bad != nil || !done {
+		return bad
+	}
+	if op != c.format.op {
+		if c.format.op == opText {
+			return refuse(wire.CloseUnsupportedData, "the subprotocol "+SubprotocolJSON+" takes text messages")
+		}
+		return refuse(wire.CloseUnsupportedData, "the subprotocol "+SubprotocolProtobuf+" takes binary messages")
+	}
+	if op == opText && string(message) == "ping" {
+		// Browsers cannot send a ping of the framing: for them the bare word stands for it.
+		c.session.Send([]byte{finBit | byte(opText), 4, 'p', 'o', 'n', 'g'})
+		return nil
+	}
+	c.session.Frame(message)
+	return nil
+}
+
+// Writable implements [netloop.Handler].
+func (c *conn) Writable() { c.session.Writable() }
+
+// Timer implements [netloop.Handler].
+func (c *conn) Timer(now time.Time) { c.session.Timer(now) }
+
+// Closed implements [netloop.Handler].
+func (c *conn) Closed(err error) { c.session.Closed(err) }
+
+// SetReading implements [session.Line]. What was kept while reading was stopped comes first, in a turn of its own.
+func (c *conn) SetReading(on bool) {
+	c.Conn.SetReading(on)
+	if on && len(c.pending) > 0 {
+		c.loop.Post(func() {
+			c.keep(c.consume(c.pending))
+			c.session.Flush()
+		})
+	}
+}

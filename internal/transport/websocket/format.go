@@ -1,0 +1,64 @@
+package websocket
+
+import (
+	"unicode/utf8"
+
+	"github.com/magpie-bridge/magpie/internal/channel"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// The subprotocols (RFC 6455, section 1.9).
+const (
+	SubprotocolJSON     = "magpie.v1.json" // also when none is asked for
+	SubprotocolProtobuf = "magpie.v1.protobuf"
+)
+
+// Format lays frames down for WebSocket lines. The values are [JSON] and [Protobuf].
+type Format struct {
+	id    channel.FormatID
+	codec wire.Codec
+	op    opcode
+}
+
+// The formats. A space that serves WebSocket lines has [Formats] first.
+var (
+	JSON     = Format{id: 0, codec: wire.JSON, op: opText}
+	Protobuf = Format{id: 1, codec: wire.Protobuf, op: opBinary}
+)
+
+// Formats returns the formats in the order of their IDs.
+func Formats() []channel.Format { return []channel.Format{JSON, Protobuf} }
+
+// ID is the format's index in the space.
+func (f Format) ID() channel.FormatID { return f.id }
+
+// Codec is what the messages contain.
+func (f Format) Codec() wire.Codec { return f.codec }
+
+// AppendMessage appends the finished frame of an entry.
+func (f Format) AppendMessage(dst []byte, m *wire.Message) []byte {
+	start := len(dst)
+	return seal(f.codec.AppendMessage(appendRoom(dst), m), start, f.op)
+}
+
+// AppendFrame appends a finished frame.
+func (f Format) AppendFrame(dst []byte, frame *wire.Frame) []byte {
+	start := len(dst)
+	return seal(f.codec.Append(appendRoom(dst), frame), start, f.op)
+}
+
+// AppendPing appends a ping, which every WebSocket client answers by itself.
+func (f Format) AppendPing(dst []byte) []byte { return appendControl(dst, opPing, nil) }
+
+// AppendClose appends the close frame.
+func (f Format) AppendClose(dst []byte, code wire.CloseCode, reason string) []byte {
+	const room = maxControlPayload - 2
+	if len(reason) > room {
+		reason = reason[:room]
+		for !utf8.ValidString(reason) {
+			reason = reason[:len(reason)-1]
+		}
+	}
+	payload := append([]byte{byte(code >> 8), byte(code)}, reason...)
+	return appendControl(dst, opClose, payload)
+}

@@ -1,0 +1,231 @@
+package websocket
+
+import (
+	"crypto/sha1" //nolint:gosec // the handshake of RFC 6455 asks for it; nothing is kept safe by it
+	"encoding/base64"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/hub"
+	"github.com/magpie-bridge/magpie/internal/netloop"
+	"github.com/magpie-bridge/magpie/internal/session"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// Options configure a [Handler]. All but MaxHandshakes are required.
+type Options struct {
+	Hub    *hub.Hub
+	Group  *netloop.Group
+	Shards []*session.Shard // one for each loop of the group
+	Origin *auth.OriginPolicy
+	// Anonymous says whether a request without a credential is let in at once, as whoever the authenticator takes it
+	// for. Otherwise the connect frame has to tell.
+	Anonymous bool
+	// MaxHandshakes bounds the handshakes under way; more are answered 503. 0 means 1,024.
+	MaxHandshakes int
+}
+
+// Handler upgrades requests to WebSocket lines. It is safe for concurrent use.
+type Handler struct {
+	opts  Options
+	slots chan struct{}
+}
+
+// writeTimeout bounds the writing of the handshake's answer, which is a few hundred bytes.
+const writeTimeout = 5 * time.Second
+
+// NewHandler returns a handler.
+func NewHandler(opts Options) *Handler {
+	if opts.MaxHandshakes == 0 {
+		opts.MaxHandshakes = 1024
+	}
+	return &Handler{opts: opts, slots: make(chan struct{}, opts.MaxHandshakes)}
+}
+
+// ServeHTTP implements [http.Handler]. Whatever is wrong is answered before the upgrade, as an ordinary response with
+// a sentence that says what was expected.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	default:
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "too many handshakes are under way: try again in a second", http.StatusServiceUnavailable)
+		return
+	}
+	key, bad := checkUpgrade(r)
+	if bad != nil {
+		bad.answer(w)
+		return
+	}
+	format, subprotocol, bad := choose(r)
+	if bad != nil {
+		bad.answer(w)
+		return
+	}
+	if err := h.opts.Origin.Check(r); err != nil {
+		http.Error(w, wire.AsError(err).Message, http.StatusForbidden)
+		return
+	}
+	principal, err := h.authenticate(r)
+	if err != nil {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="magpie"`)
+		http.Error(w, wire.AsError(err).Message, http.StatusUnauthorized)
+		return
+	}
+	if err := h.opts.Hub.Enter(); err != nil {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, wire.AsError(err).Message, http.StatusServiceUnavailable)
+		return
+	}
+	if err := h.upgrade(w, upgrade{key: key, subprotocol: subprotocol, format: format, principal: principal}); err != nil {
+		h.opts.Hub.Leave()
+		h.opts.Hub.Logger().Debug("an upgrade failed", "error", err)
+	}
+}
+
+// authenticate looks at the credential that the request carries. The principal is nil when it carries none and the
+// connect frame has to.
+func (h *Handler) authenticate(r *http.Request) (*auth.Principal, error) {
+	credential, found, err := auth.FromRequest(r)
+	if err != nil {
+		return nil, err
+	}
+	if !found && !h.opts.Anonymous {
+		return nil, nil //nolint:nilnil // nobody yet, and nothing wrong
+	}
+	return h.opts.Hub.Authenticate(r.Context(), credential)
+}
+
+// upgrade is a handshake that was found good.
+type upgrade struct {
+	key         string
+	subprotocol string
+	format      Format
+	principal   *auth.Principal
+}
+
+// upgrade answers 101 and hands the connection to a loop.
+func (h *Handler) upgrade(w http.ResponseWriter, u upgrade) error {
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, "this server cannot hand its connections over: serve WebSocket over HTTP/1.1", http.StatusHTTPVersionNotSupported)
+		return err
+	}
+	if err := answer(nc, u); err != nil {
+		return errors.Join(err, nc.Close())
+	}
+	// What the client sent behind its request, before it had our answer, is in the reader's buffer.
+	buffered, err := rw.Reader.Peek(rw.Reader.Buffered())
+	if err != nil {
+		return errors.Join(err, nc.Close())
+	}
+	return h.opts.Group.Adopt(nc, buffered, func(l *netloop.Loop, c netloop.Conn) netloop.Handler {
+		return newConn(l, c, h.opts.Shards[l.Index()], u.format, u.principal)
+	})
+}
+
+func answer(nc net.Conn, u upgrade) error {
+	b := make([]byte, 0, 256)
+	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	b = append(b, acceptKey(u.key)...)
+	if u.subprotocol != "" {
+		b = append(b, "\r\nSec-WebSocket-Protocol: "...)
+		b = append(b, u.subprotocol...)
+	}
+	b = append(b, "\r\n\r\n"...)
+	if err := nc.SetDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	if _, err := nc.Write(b); err != nil {
+		return err
+	}
+	return nc.SetDeadline(time.Time{})
+}
+
+// acceptKey proves that the request was understood (RFC 6455, section 4.2.2).
+func acceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // see above
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// badRequest is why a request is not upgraded.
+type badRequest struct {
+	status int
+	reason string
+	header [2]string
+}
+
+func (b *badRequest) answer(w http.ResponseWriter) {
+	if b.header[0] != "" {
+		w.Header().Set(b.header[0], b.header[1])
+	}
+	http.Error(w, b.reason, b.status)
+}
+
+// checkUpgrade checks the request (RFC 6455, section 4.2.1) and returns its key.
+func checkUpgrade(r *http.Request) (key string, bad *badRequest) {
+	key = r.Header.Get("Sec-WebSocket-Key")
+	raw, err := base64.StdEncoding.DecodeString(key)
+	switch {
+	case r.Method != http.MethodGet:
+		return "", &badRequest{http.StatusMethodNotAllowed, "a WebSocket handshake is a GET", [2]string{"Allow", "GET"}}
+	case !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1:
+		return "", &badRequest{http.StatusHTTPVersionNotSupported, "a WebSocket handshake needs HTTP/1.1", [2]string{}}
+	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):
+		return "", &badRequest{http.StatusUpgradeRequired, "this is a WebSocket endpoint: connect to it with a WebSocket client, or open the console at /", [2]string{"Upgrade", "websocket"}}
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		return "", &badRequest{http.StatusUpgradeRequired, "expected Sec-WebSocket-Version: 13", [2]string{"Sec-WebSocket-Version", "13"}}
+	case err != nil || len(raw) != 16 || len(r.Header.Values("Sec-WebSocket-Key")) != 1:
+		return "", &badRequest{http.StatusBadRequest, "expected one Sec-WebSocket-Key of 16 bytes in base64", [2]string{}}
+	}
+	return key, nil
+}
+
+// choose picks the first subprotocol that the gateway knows. The one that carries a token is none.
+func choose(r *http.Request) (f Format, subprotocol string, bad *badRequest) {
+	asked := false
+	for _, name := range tokens(r.Header, "Sec-WebSocket-Protocol") {
+		switch {
+		case name == SubprotocolJSON:
+			return JSON, name, nil
+		case name == SubprotocolProtobuf:
+			return Protobuf, name, nil
+		case !strings.HasPrefix(name, "bearer."):
+			asked = true
+		}
+	}
+	if asked {
+		return Format{}, "", &badRequest{http.StatusBadRequest, "expected the subprotocol " + SubprotocolJSON + " or " + SubprotocolProtobuf + ", or none", [2]string{}}
+	}
+	return JSON, "", nil
+}
+
+func hasToken(h http.Header, name, token string) bool {
+	for _, t := range tokens(h, name) {
+		if strings.EqualFold(t, token) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxTokens bounds the list items that are looked at in one header.
+const maxTokens = 32
+
+func tokens(h http.Header, name string) []string {
+	var list []string
+	for _, value := range h.Values(name) {
+		for item := range strings.SplitSeq(value, ",") {
+			if len(list) == maxTokens {
+				return list
+			}
+			list = append(list, strings.TrimSpace(item))
+		}
+	}
+	return list
+}

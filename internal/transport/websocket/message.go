@@ -1,0 +1,97 @@
+package websocket
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// maxFragments bounds the frames of one message, so that a message cannot go on for ever without content.
+const maxFragments = 1024
+
+// assembler puts messages together from data frames. The zero value is ready.
+type assembler struct {
+	op        opcode // of the message begun; 0 when there is none
+	fragments int
+	content   []byte // of a fragmented message, so far
+	checked   int    // bytes of content known to be whole UTF-8
+}
+
+// add takes one data frame, its payload unmasked. done tells that a message is complete; it is valid until the next
+// call.
+func (a *assembler) add(h header, payload []byte, limit int) (message []byte, op opcode, done bool, bad *refusal) {
+	switch {
+	case h.opcode == opContinuation && a.op == 0:
+		return nil, 0, false, refuse(wire.CloseProtocolError, "a continuation came without a message begun")
+	case h.opcode != opContinuation && a.op != 0:
+		return nil, 0, false, refuse(wire.CloseProtocolError, "a message began before the one before was complete")
+	case h.opcode != opContinuation && h.fin:
+		if h.opcode == opText && !utf8.Valid(payload) {
+			return nil, 0, false, badText()
+		}
+		return payload, h.opcode, true, nil
+	case h.opcode != opContinuation:
+		a.op = h.opcode
+	}
+	a.fragments++
+	if len(a.content)+len(payload) > limit {
+		return nil, 0, false, refuse(wire.CloseTooBig, "the message is larger than the gateway takes")
+	}
+	if a.fragments > maxFragments {
+		return nil, 0, false, refuse(wire.CloseTooBig, "the message has too many fragments")
+	}
+	a.content = append(a.content, payload...)
+	if a.op == opText && !a.checkText(h.fin) {
+		return nil, 0, false, badText()
+	}
+	if !h.fin {
+		return nil, 0, false, nil
+	}
+	message, op = a.content, a.op
+	*a = assembler{}
+	return message, op, true, nil
+}
+
+// checkText checks what has come since the last check, up to a character that may be cut by the end of a fragment.
+func (a *assembler) checkText(whole bool) bool {
+	rest := a.content[a.checked:]
+	for len(rest) > 0 {
+		r, size := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && size <= 1 {
+			return !whole && !utf8.FullRune(rest)
+		}
+		rest = rest[size:]
+		a.checked += size
+	}
+	return true
+}
+
+func badText() *refusal { return refuse(wire.CloseInvalidPayload, "a text message must be UTF-8") }
+
+// readClose reads the payload of a close frame. The code is that to answer with.
+func readClose(payload []byte) (wire.CloseCode, *refusal) {
+	if len(payload) == 0 {
+		return wire.CloseNormal, nil
+	}
+	if len(payload) == 1 {
+		return 0, refuse(wire.CloseProtocolError, "a close frame carries no code, or one of two bytes")
+	}
+	code := wire.CloseCode(binary.BigEndian.Uint16(payload))
+	if !validCloseCode(code) {
+		return 0, refuse(wire.CloseProtocolError, "the close code is not one that may be sent")
+	}
+	if !utf8.Valid(payload[2:]) {
+		return 0, refuse(wire.CloseInvalidPayload, "the reason of a close must be UTF-8")
+	}
+	return code, nil
+}
+
+// validCloseCode tells the codes that may stand on the wire (RFC 6455, section 7.4).
+func validCloseCode(code wire.CloseCode) bool {
+	switch {
+	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1014, code >= 3000 && code <= 4999:
+		return true
+	}
+	return false
+}
