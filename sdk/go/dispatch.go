@@ -1,0 +1,104 @@
+package magpieclient
+
+import (
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// dispatch does what a frame of the gateway asks for. It runs on the line's reader; only the delivery of an event may
+// make it wait (hold.go). Frames of an unknown type are ignored, as the protocol asks.
+func (c *Client) dispatch(l *line, f *wire.Frame) {
+	switch body := f.Body.(type) {
+	case *wire.Message:
+		c.deliver(l, body.Channel, body)
+	case *wire.Gap:
+		c.deliver(l, body.Channel, body)
+	case *wire.PositionUpdate:
+		c.deliver(l, body.Channel, body)
+	case *wire.Subscribed:
+		c.onSubscribed(f.RequestID, body)
+	case *wire.Unsubscribed:
+		c.onUnsubscribed(f.RequestID, body)
+	case *wire.Published, *wire.Reply:
+		c.onAnswer(f.RequestID, body)
+	case *wire.Error:
+		c.onError(f.RequestID, body)
+	case *wire.Call:
+		refusal := wire.Errorf(wire.CodeUnimplemented, "this client serves no method")
+		l.answer(wire.Frame{RequestID: f.RequestID, Body: refusal})
+	case *wire.Ping:
+		l.answer(wire.Frame{RequestID: f.RequestID, Body: &wire.Pong{}})
+	case *wire.Goodbye:
+		l.bye = body
+	}
+}
+
+// deliver puts the events of a frame into the queue of its subscription. What comes while the subscription is being
+// opened belongs to the cursor it had before.
+func (c *Client) deliver(l *line, channel wire.ChannelName, body wire.Body) {
+	c.mu.Lock()
+	s := c.subscriptions[channel]
+	if s == nil || s.phase != phaseLive {
+		c.mu.Unlock()
+		return
+	}
+	items := s.cursor.judge(body)
+	c.mu.Unlock()
+	for _, it := range items {
+		if !c.offer(l, s, it) {
+			return
+		}
+	}
+}
+
+func (c *Client) onSubscribed(requestID string, body *wire.Subscribed) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.subscriptions[body.Channel]; s != nil && s.phase == phaseOpening && s.requestID == requestID {
+		s.live(body)
+	}
+}
+
+// onUnsubscribed ends a subscription that the gateway ended. An answer to our own unsubscribe tells nothing new.
+func (c *Client) onUnsubscribed(requestID string, body *wire.Unsubscribed) {
+	if requestID != "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.subscriptions[body.Channel]; s != nil && s.phase == phaseLive {
+		s.end(errorf(body.Code, "the gateway ended the subscription: %s", body.Reason))
+	}
+}
+
+func (c *Client) onAnswer(requestID string, body wire.Body) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.requests[requestID]; r != nil {
+		c.finish(r, body, nil)
+	}
+}
+
+func (c *Client) onError(requestID string, body *wire.Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.requests[requestID]; r != nil {
+		c.refused(r, body)
+		return
+	}
+	for _, s := range c.subscriptions {
+		if s.phase == phaseOpening && s.requestID == requestID {
+			c.refusedSubscription(s, body)
+			return
+		}
+	}
+	c.log.Warn("the gateway reports an error", "code", body.Code, "message", body.Message)
+}
+
+// tooLarge fails a request that the gateway would answer by closing the line.
+func (c *Client) tooLarge(requestID string, size int, limit int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.requests[requestID]; r != nil {
+		c.finish(r, nil, errorf(wire.CodeInvalidArgument, "the frame has %d bytes: this gateway accepts %d", size, limit))
+	}
+}

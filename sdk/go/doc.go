@@ -1,0 +1,68 @@
+// Package magpieclient is the Go client of the Magpie gateway.
+//
+// A [Client] keeps one line to a gateway open and brings it back whenever it breaks. What was asked of it goes on over
+// the new line: subscriptions continue after the last message they were given, and publishes that were not answered
+// are sent again under the same message id, so that the gateway keeps each of them once.
+//
+//	client, err := magpieclient.Dial(ctx, magpieclient.Options{URL: "ws://127.0.0.1:8080/ws"})
+//	if err != nil {
+//		return err
+//	}
+//	defer client.Close()
+//
+//	payload, err := magpieclient.Value(map[string]any{"id": 7, "state": "paid"})
+//	if err != nil {
+//		return err
+//	}
+//	_, err = client.Publish(ctx, "order.update", magpieclient.Publication{Payload: payload})
+//
+// # Subscriptions are cursors
+//
+// A channel is an append-only log and a [Subscription] a cursor over it. It is pulled: [Subscription.Next] gives one
+// event after another, each exactly once and in order. A consumer that is slower than the channel costs no memory: its
+// cursor lags, in the log that the gateway keeps. Only when it lags beyond what the gateway retains are messages lost,
+// and then a [Gap] stands in their place.
+//
+//	subscription, err := client.Subscribe(ctx, "order.update", magpieclient.SubscribeOptions{From: magpieclient.Last(10)})
+//	if err != nil {
+//		return err
+//	}
+//	for event, err := range subscription.Events(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		switch event := event.(type) {
+//		case *magpieclient.Message:
+//			handle(event)
+//		case *magpieclient.Gap:
+//			reload(event)
+//		}
+//	}
+//
+// A program that must continue where it stopped saves [Subscription.Position] once an event is dealt with, and starts
+// with [At] that position.
+//
+// # Concurrency
+//
+// A Client may be used by any number of goroutines. Publishes are sent in the order in which [Client.PublishAsync] or
+// [Client.Publish] took them. A Subscription is read by one goroutine at a time; its other methods may be called by
+// any. Slices and maps given to the client are not to be changed until the call they were given to is answered.
+//
+// # Files
+//
+//	client.go     Client: its life, from New to Close
+//	line.go       one connection: handshake, reading, writing
+//	heartbeat.go  when a line is dead
+//	backoff.go    when to come back, and when not to
+//	dispatch.go   what each frame of the gateway leads to
+//	request.go    what was asked and waits for its answer
+//	publish.go    Publish, PublishBatch, PublishAsync
+//	call.go       Call
+//	subscribe.go  Subscription
+//	cursor.go     where a subscription stands: repeats, gaps, jumps
+//	hold.go       what happens when a consumer is slower than its channel
+//	message.go    positions, payloads, messages and gaps
+//	start.go      where a subscription begins
+//	state.go      what the line does now
+//	error.go      what can go wrong
+package magpieclient

@@ -1,0 +1,301 @@
+package magpieclient
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// SubscribeOptions say how to subscribe.
+type SubscribeOptions struct {
+	// From is where to begin: with what is published from now on, when it is left out.
+	From Start
+}
+
+// phase is where a subscription is in its life.
+type phase uint8
+
+const (
+	phaseOpening phase = iota // subscribed has not come yet, on this line
+	phaseLive                 // messages come
+	phaseParked               // closed at the gateway until the queue has room
+	phaseEnded                // for good
+)
+
+// Subscription is a cursor over a channel. Next, TryNext and Events are for one goroutine at a time,
+// the other methods for any.
+type Subscription struct {
+	client *Client
+	queue  chan item
+	done   chan struct{} // closed with phaseEnded
+	opened chan struct{} // closed when the first subscribed has come, or with phaseEnded
+	parked atomic.Bool   // whether phase is phaseParked, for the consumer's cheap look
+
+	// Guarded by Client.mu.
+	phase     phase
+	requestID string // of the subscribe that is unanswered, in phaseOpening
+	cursor    cursor
+	wasOpened bool
+	waits     backoff
+	timer     *time.Timer // opens again after the gateway refused for now
+	err       error       // why it ended
+	parkings  uint64
+
+	mu       sync.Mutex // guards the field below
+	consumed Position
+}
+
+// Subscribe opens a cursor over a channel and waits until the gateway has accepted it. From then on it lives until it
+// is closed, also over broken lines; ctx bounds only the opening. A client has one subscription to a channel at a time.
+func (c *Client) Subscribe(ctx context.Context, channel string, opts SubscribeOptions) (*Subscription, error) {
+	name := wire.ChannelName(channel)
+	if err := name.Check(); err != nil {
+		return nil, errorOf(wire.AsError(err))
+	}
+	s := &Subscription{
+		client: c,
+		queue:  make(chan item, c.opts.Buffer),
+		done:   make(chan struct{}),
+		opened: make(chan struct{}),
+		cursor: newCursor(name, opts.From.start),
+		waits:  newBackoff(),
+	}
+	if err := c.register(s); err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", channel, err)
+	}
+	var err error
+	select {
+	case <-s.opened:
+		err = s.Err()
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		if failure := c.Err(); failure != nil {
+			err = &waitError{cause: err, line: failure}
+		}
+		s.close(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", channel, err)
+	}
+	return s, nil
+}
+
+func (c *Client) register(s *Subscription) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx.Err() != nil {
+		return c.failure
+	}
+	if c.subscriptions[s.cursor.channel] != nil {
+		return errorf(wire.CodeAlreadyExists, "this client has a subscription to the channel: close that one first")
+	}
+	c.subscriptions[s.cursor.channel] = s
+	c.open(s)
+	c.wantLine()
+	return nil
+}
+
+// open asks the gateway for the subscription, now or on the next line; c.mu is held.
+func (c *Client) open(s *Subscription) {
+	s.phase = phaseOpening
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if c.line == nil {
+		return
+	}
+	_, s.requestID = c.newID()
+	c.line.push(wire.Frame{
+		RequestID: s.requestID,
+		Body:      &wire.Subscribe{Channel: s.cursor.channel, From: s.cursor.start()},
+	})
+}
+
+// reopenAll asks for every subscription over a new line, but for those whose consumers have no room; c.mu is held.
+func (c *Client) reopenAll() {
+	for _, s := range c.subscriptions {
+		if s.phase != phaseParked {
+			c.open(s)
+		}
+	}
+}
+
+// refusedSubscription handles an error in answer to subscribe; c.mu is held.
+func (c *Client) refusedSubscription(s *Subscription, e *wire.Error) {
+	if !e.Retryable {
+		s.end(errorOf(e))
+		return
+	}
+	wait := s.waits.next()
+	if e.RetryAfter > 0 {
+		wait = e.RetryAfter
+	}
+	s.requestID = ""
+	s.timer = time.AfterFunc(wait, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if s.phase == phaseOpening && s.requestID == "" {
+			c.open(s)
+		}
+	})
+}
+
+// live begins the delivery; Client.mu is held.
+func (s *Subscription) live(body *wire.Subscribed) {
+	s.phase = phaseLive
+	s.waits.reset()
+	s.cursor.subscribed(body)
+	if s.wasOpened {
+		return
+	}
+	s.wasOpened = true
+	s.mu.Lock()
+	s.consumed = positionOf(s.cursor.place())
+	s.mu.Unlock()
+	close(s.opened)
+}
+
+// end lets nothing more into the queue; Client.mu is held.
+func (s *Subscription) end(err error) {
+	if s.phase == phaseEnded {
+		return
+	}
+	s.phase = phaseEnded
+	s.err = err
+	delete(s.client.subscriptions, s.cursor.channel)
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if !s.wasOpened {
+		close(s.opened)
+	}
+	close(s.done)
+}
+
+// Channel is the channel's name.
+func (s *Subscription) Channel() string { return string(s.cursor.channel) }
+
+// Next gives the next event, and waits for it until ctx is done. Events that have come are given out even when ctx is
+// done or the subscription has ended: after the last of them, Next returns why it ended. That is [ErrClosed] after
+// Close, and an [*Error] when the gateway took the subscription away.
+func (s *Subscription) Next(ctx context.Context) (Event, error) {
+	for {
+		it, err := s.take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if event := s.consume(it); event != nil {
+			return event, nil
+		}
+	}
+}
+
+// consume moves the consumer's position to the item that was taken. The event is nil where only the position moves.
+func (s *Subscription) consume(it item) Event {
+	s.mu.Lock()
+	s.consumed = positionOf(it.after)
+	s.mu.Unlock()
+	s.client.relieve(s)
+	return it.event
+}
+
+func (s *Subscription) take(ctx context.Context) (item, error) {
+	select {
+	case it := <-s.queue:
+		return it, nil
+	default:
+	}
+	select {
+	case it := <-s.queue:
+		return it, nil
+	case <-s.done:
+	case <-ctx.Done():
+		return item{}, context.Cause(ctx)
+	}
+	select {
+	case it := <-s.queue:
+		return it, nil
+	default:
+		return item{}, s.Err()
+	}
+}
+
+// Events gives every event, and at last, with a nil event, why there are no more.
+func (s *Subscription) Events(ctx context.Context) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		for {
+			event, err := s.Next(ctx)
+			if !yield(event, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// TryNext gives the next event if one has come, and does not wait.
+func (s *Subscription) TryNext() (Event, bool) {
+	for {
+		select {
+		case it := <-s.queue:
+			if event := s.consume(it); event != nil {
+				return event, true
+			}
+		default:
+			return nil, false
+		}
+	}
+}
+
+// Position is where the subscription stands after the last event that Next gave. A program that saves it once the
+// event is dealt with, and starts [At] it, misses nothing and repeats at most what it had not saved.
+func (s *Subscription) Position() Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.consumed
+}
+
+// Err tells why the subscription ended; it is nil while it lives.
+func (s *Subscription) Err() error {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	return s.err
+}
+
+// Stats are counts since the subscription was made.
+type Stats struct {
+	Repeated    uint64 // messages that came again, and were dropped
+	Unexplained uint64 // holes that the gateway did not explain
+	Parked      uint64 // times the subscription stepped aside because its consumer was slower than the channel
+}
+
+// Stats gives the counts.
+func (s *Subscription) Stats() Stats {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	return Stats{Repeated: s.cursor.repeated, Unexplained: s.cursor.jumps, Parked: s.parkings}
+}
+
+// Close ends the subscription.
+func (s *Subscription) Close() error {
+	s.close(ErrClosed)
+	return nil
+}
+
+func (s *Subscription) close(err error) {
+	c := s.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.phase == phaseEnded {
+		return
+	}
+	if c.line != nil && s.phase != phaseParked {
+		_, id := c.newID()
+		c.line.push(wire.Frame{RequestID: id, Body: &wire.Unsubscribe{Channel: s.cursor.channel}})
+	}
+	s.end(err)
+}
