@@ -12,11 +12,8 @@ import (
 // APIKeyPrefix begins every API key, so that people, chains and secret scanners know one when they see it.
 const APIKeyPrefix = "mgp_"
 
-// MinAPIKeyBytes is the least a key may have, its prefix included. The stored hash is a plain SHA-256, which is enough
-// only because nobody can guess the key.
-const MinAPIKeyBytes = 24
-
-// KeyHash is the SHA-256 of an API key; the gateway keeps no more of it.
+// KeyHash is the SHA-256 of an API key; the gateway keeps no more of it. A plain hash is enough only because nobody can
+// guess a key.
 type KeyHash [sha256.Size]byte
 
 // APIKey is one key that a service may present.

@@ -10,7 +10,8 @@
 // Files:
 //
 //	principal.go   who a session acts for, and May
-//	rights.go      lists of patterns, compiled and matched
+//	rights.go      what may be done, as lists of patterns
+//	pattern.go     names with wildcards
 //	credential.go  what was presented, and the seam that checks it
 //	request.go     finding the credential in an HTTP request; URLs fit for a log
 //	jwt.go         signed tokens (HS256)

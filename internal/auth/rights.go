@@ -2,7 +2,6 @@ package auth
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -34,9 +33,9 @@ func (a Action) String() string {
 // MaxPatterns bounds the patterns of one list, since those with wildcards are tried one after the other.
 const MaxPatterns = 256
 
-// Grants are rights as they are written in tokens and in the configuration. A pattern is made of dot-separated words;
-// "*" stands for one word and a last ">" for one or more. A wildcard in the place of the first word does not cover the
-// gateway's own names: these are granted by patterns that begin with "sys.".
+// Grants are rights as they are written in tokens and in the configuration: lists of [Pattern]s. A wildcard in
+// the place of the first word does not cover the gateway's own names: these are granted by patterns that begin with
+// "sys.".
 type Grants struct {
 	Publish   []string `json:"publish,omitempty"`
 	Subscribe []string `json:"subscribe,omitempty"`
@@ -48,22 +47,22 @@ type Rights struct {
 	of [actions]patterns
 }
 
-// patterns is one list: the names in full, and the patterns with wildcards split into words.
+// patterns is one list: names in full are looked up, those with wildcards tried one after the other.
 type patterns struct {
 	names     map[string]struct{}
-	wildcards [][]string
+	wildcards []Pattern
 }
 
 // NewRights compiles grants. Its error names the pattern that is none, and its list.
 func NewRights(grants Grants) (Rights, error) {
 	var r Rights
-	for action, list := range map[Action][]string{Publish: grants.Publish, Subscribe: grants.Subscribe, Call: grants.Call} {
+	for i, list := range [actions][]string{Publish: grants.Publish, Subscribe: grants.Subscribe, Call: grants.Call} {
 		if len(list) > MaxPatterns {
-			return Rights{}, fmt.Errorf("%s: %d patterns: at most %d are allowed", action, len(list), MaxPatterns)
+			return Rights{}, fmt.Errorf("%s: %d patterns: at most %d are allowed", Action(i), len(list), MaxPatterns)
 		}
-		for i, text := range list {
-			if err := r.of[action].add(text); err != nil {
-				return Rights{}, fmt.Errorf("%s[%d]: %w", action, i, err)
+		for j, text := range list {
+			if err := r.of[i].add(text); err != nil {
+				return Rights{}, fmt.Errorf("%s[%d]: %w", Action(i), j, err)
 			}
 		}
 	}
@@ -80,31 +79,13 @@ func AllGrants() Grants {
 	return Grants{Publish: []string{">"}, Subscribe: all, Call: all}
 }
 
-// CheckPattern reports what keeps text from being a pattern.
-func CheckPattern(text string) error {
-	if len(text) > wire.MaxChannelBytes {
-		return fmt.Errorf("a pattern of %d bytes: at most %d are allowed", len(text), wire.MaxChannelBytes)
-	}
-	for i, word := range strings.Split(text, ".") {
-		switch {
-		case word == "*":
-		case word == ">":
-			if at := strings.IndexByte(text, '>'); at != len(text)-1 {
-				return fmt.Errorf("pattern %q: '>' stands for the rest, so nothing can follow it", text)
-			}
-		case wire.ChannelName(word).Check() != nil:
-			return fmt.Errorf("pattern %q: word %d is %q: expected letters, digits, '_' and '-', or '*' for one word, or a last '>' for the rest", text, i+1, word)
-		}
-	}
-	return nil
-}
-
 func (p *patterns) add(text string) error {
-	if err := CheckPattern(text); err != nil {
+	pattern, err := ParsePattern(text)
+	if err != nil {
 		return err
 	}
-	if strings.ContainsAny(text, "*>") {
-		p.wildcards = append(p.wildcards, strings.Split(text, "."))
+	if pattern.hasWildcard() {
+		p.wildcards = append(p.wildcards, pattern)
 		return nil
 	}
 	if p.names == nil {
@@ -123,32 +104,13 @@ func (r *Rights) allow(action Action, name string) bool {
 		return true
 	}
 	system := isSystem(name)
-	for _, words := range list.wildcards {
-		if system && (words[0] == "*" || words[0] == ">") {
+	for _, pattern := range list.wildcards {
+		if system && pattern.beginsWild() {
 			continue
 		}
-		if covers(words, name) {
+		if pattern.Covers(wire.ChannelName(name)) {
 			return true
 		}
-	}
-	return false
-}
-
-// covers reports whether the pattern covers name. Where name has wildcards itself, it must cover all they stand for:
-// "*" covers "*" but not ">", and ">" covers both.
-func covers(pattern []string, name string) bool {
-	for i, want := range pattern {
-		if want == ">" {
-			return name != ""
-		}
-		word, rest, more := strings.Cut(name, ".")
-		if word == "" || word != want && (want != "*" || word == ">") {
-			return false
-		}
-		if last := i == len(pattern)-1; last || !more {
-			return last && !more
-		}
-		name = rest
 	}
 	return false
 }

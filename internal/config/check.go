@@ -16,8 +16,8 @@ func (c *Config) Check() error {
 	c.checkTimes(&ps)
 	c.checkNames(&ps)
 	if c.Limits.OutboxBytes < c.Limits.FrameBytes {
-		ps.add(c.places["limits.outbox_bytes"], "limits.outbox_bytes", "%s is less than %s: an outbox must hold at least one frame",
-			c.told("limits.outbox_bytes", c.Limits.OutboxBytes), c.told("limits.frame_bytes", c.Limits.FrameBytes))
+		c.contradiction(&ps, setting{"limits.outbox_bytes", c.Limits.OutboxBytes}, setting{"limits.frame_bytes", c.Limits.FrameBytes},
+			"an outbox must hold at least one frame")
 	}
 	if c.Driver == DriverEpoll && runtime.GOOS != "linux" {
 		ps.add(c.places["driver"], "driver", "epoll exists on Linux only, and this is %s: expected auto or goroutine", runtime.GOOS)
@@ -32,8 +32,8 @@ func (c *Config) checkAccess(ps *problems) {
 		return
 	}
 	if c.Development && !isLoopback(c.Listen) {
-		ps.add(c.places["development"], "development", "%s lets everybody in without a token, but %s can be reached from other machines: listen on 127.0.0.1 or turn development off",
-			c.told("development", true), c.told("listen", c.Listen))
+		c.contradiction(ps, setting{"development", true}, setting{"listen", c.Listen},
+			"everybody would get in without a token, from other machines too; listen on 127.0.0.1 or turn development off")
 	}
 	if !c.Development && !c.Auth.JWT.Secret.IsSet() && len(c.Auth.APIKeys) == 0 {
 		ps.add(c.places["auth"], "auth", "nobody could connect: set auth.jwt.secret (or MAGPIE_AUTH_JWT_SECRET) or auth.api_keys, or development: true on your own machine")
@@ -41,10 +41,10 @@ func (c *Config) checkAccess(ps *problems) {
 }
 
 func (c *Config) checkTimes(ps *problems) {
-	const interval, timeout = "heartbeat.interval", "heartbeat.timeout"
 	if c.Heartbeat.Timeout <= c.Heartbeat.Interval {
-		ps.add(c.places[timeout], timeout, "%s is not longer than %s: a line would be closed before its first ping was answered",
-			c.told(timeout, showDuration(c.Heartbeat.Timeout)), c.told(interval, showDuration(c.Heartbeat.Interval)))
+		c.contradiction(ps, setting{"heartbeat.timeout", showDuration(c.Heartbeat.Timeout)},
+			setting{"heartbeat.interval", showDuration(c.Heartbeat.Interval)},
+			"the timeout must be longer, or a line would be closed before a ping could be answered")
 	}
 }
 
@@ -55,7 +55,7 @@ func (c *Config) checkNames(ps *problems) {
 		for i := range count {
 			key := fmt.Sprintf("%s[%d]", list, i)
 			if earlier, taken := first[of(i)]; taken {
-				ps.add(c.places[key], key, "the name %q is taken by %s: names must differ", of(i), c.told(fmt.Sprintf("%s[%d]", list, earlier), nil))
+				ps.add(c.places[key], key, "the name %q is taken by %s[%d]%s: names must differ", of(i), list, earlier, c.where(fmt.Sprintf("%s[%d]", list, earlier)))
 				continue
 			}
 			first[of(i)] = i
@@ -65,23 +65,32 @@ func (c *Config) checkNames(ps *problems) {
 	unique("namespaces", func(i int) string { return c.Namespaces[i].Name }, len(c.Namespaces))
 }
 
-// told shows a key with where it was set and what it is: heartbeat.interval (line 12: 30s).
-func (c *Config) told(key string, is any) string {
-	var parts []string
+// setting is a key with what it is.
+type setting struct {
+	key   string
+	value any
+}
+
+// contradiction notes that the two settings do not go together. Where only the second was made, the problem stands
+// there.
+func (c *Config) contradiction(ps *problems, first, second setting, why string) {
+	at, set := c.places[first.key]
+	if !set {
+		at = c.places[second.key]
+	}
+	ps.add(at, first.key, "found %v, and %s is %v%s: %s", first.value, second.key, second.value, c.where(second.key), why)
+}
+
+// where tells where a key was set, in brackets.
+func (c *Config) where(key string) string {
 	switch at, set := c.places[key]; {
 	case !set:
+		return ""
 	case at.line > 0:
-		parts = append(parts, fmt.Sprintf("line %d", at.line))
+		return fmt.Sprintf(" (line %d)", at.line)
 	default:
-		parts = append(parts, at.name)
+		return " (" + at.name + ")"
 	}
-	if is != nil {
-		parts = append(parts, fmt.Sprint(is))
-	}
-	if len(parts) == 0 {
-		return key
-	}
-	return key + " (" + strings.Join(parts, ": ") + ")"
 }
 
 // isLoopback reports whether the address can be reached from this machine only.

@@ -32,7 +32,8 @@ type section struct {
 // within reads a mapping with read, and then reports the keys nobody asked for.
 func (d *decoder) within(path string, v *value, read func(*section)) {
 	if v.kind != kindMapping && v.kind != kindNone {
-		d.problems.add(v.at, path, "found %s: expected %s", v.shown(), kindMapping)
+		// The value itself stays unsaid: it may be a secret that stands one level too high.
+		d.problems.add(v.at, path, "found %s: expected %s", v.kind, kindMapping)
 		return
 	}
 	s := &section{decoder: d, value: v}
@@ -67,7 +68,7 @@ func (s *section) find(key string) *value {
 
 // refuse notes what is wrong with the value of key.
 func (s *section) refuse(key string, v *value, expected string) {
-	s.problems.add(v.at, s.path+key, "found %s: expected %s", v.shown(), expected)
+	s.problems.add(v.at, s.path+key, "found %s: %s", v.shown(), expected)
 }
 
 func (s *section) section(key string, read func(*section)) {
@@ -92,7 +93,7 @@ func (s *section) items(key string, read func(*section)) {
 func (s *section) isList(key string, v *value) bool {
 	switch {
 	case v.kind != kindList && v.kind != kindNone:
-		s.refuse(key, v, kindList.String())
+		s.refuse(key, v, "expected a list")
 	case len(v.list) > maxListItems:
 		s.problems.add(v.at, s.path+key, "found %d items: expected at most %d", len(v.list), maxListItems)
 	default:
@@ -107,23 +108,19 @@ func (s *section) texts(key string, into *[]string, check func(string) error) {
 	if v == nil || !s.isList(key, v) {
 		return
 	}
-	list := make([]string, 0, len(v.list))
+	var list []string // nil when empty, as in [Default]
 	for i, item := range v.list {
 		at := fmt.Sprintf("%s[%d]", key, i)
-		if item.kind != kindText {
-			s.refuse(at, item, "text")
-			continue
+		switch err := check(item.text); {
+		case err != nil:
+			s.refuse(at, item, err.Error())
+		case item.kind != kindText:
+			s.refuse(at, item, "expected text in quotes")
+		default:
+			list = append(list, item.text)
 		}
-		if err := check(item.text); err != nil {
-			s.refuse(at, item, strings.TrimPrefix(err.Error(), "expected "))
-			continue
-		}
-		list = append(list, item.text)
 	}
 	*into = list
-	if len(list) == 0 {
-		*into = nil
-	}
 }
 
 // text reads text that must pass check.
@@ -132,19 +129,16 @@ func (s *section) text(key string, into *string, check func(string) error) {
 	if v == nil {
 		return
 	}
-	if v.kind != kindText {
-		expected := "text"
-		if v.kind != kindNone && v.kind < kindText {
-			expected = "text: put it in quotes"
-		}
-		s.refuse(key, v, expected)
-		return
+	switch err := check(v.text); {
+	case err != nil:
+		s.refuse(key, v, err.Error())
+	case v.kind == kindText:
+		*into = v.text
+	case v.kind == kindBool || v.kind == kindInteger || v.kind == kindFloat:
+		s.refuse(key, v, "expected text: put it in quotes")
+	default:
+		s.refuse(key, v, "expected text")
 	}
-	if err := check(v.text); err != nil {
-		s.refuse(key, v, strings.TrimPrefix(err.Error(), "expected "))
-		return
-	}
-	*into = v.text
 }
 
 // choice reads one of a few words.
@@ -155,7 +149,7 @@ func (s *section) choice(key string, into *string, allowed ...string) {
 	case v.kind == kindText && slices.Contains(allowed, v.text):
 		*into = v.text
 	default:
-		expected := strings.Join(allowed[:len(allowed)-1], ", ") + " or " + allowed[len(allowed)-1]
+		expected := "expected " + strings.Join(allowed[:len(allowed)-1], ", ") + " or " + allowed[len(allowed)-1]
 		if near := nearest(v.text, allowed); near != "" {
 			expected += "; did you mean " + near + "?"
 		}
@@ -170,7 +164,7 @@ func (s *section) flag(key string, into *bool) {
 	case v.kind == kindBool:
 		*into = v.text == "true"
 	default:
-		s.refuse(key, v, kindBool.String())
+		s.refuse(key, v, "expected true or false")
 	}
 }
 
@@ -182,7 +176,7 @@ func (s *section) count(key string, into *int, least, most int) {
 	}
 	n, err := strconv.Atoi(v.text)
 	if v.kind != kindInteger || err != nil || n < least || n > most {
-		s.refuse(key, v, fmt.Sprintf("a whole number from %d to %d", least, most))
+		s.refuse(key, v, fmt.Sprintf("expected a whole number from %d to %d", least, most))
 		return
 	}
 	*into = n
@@ -196,7 +190,7 @@ func (s *section) size(key string, into *Size, least, most Size) {
 	}
 	n, err := parseSize(v.text)
 	if v.kind != kindInteger && v.kind != kindText || err != nil || n < least || n > most {
-		s.refuse(key, v, fmt.Sprintf("a size from %s to %s, in B, KiB, MiB or GiB", least, most))
+		s.refuse(key, v, fmt.Sprintf("expected a size from %s to %s, in B, KiB, MiB or GiB", least, most))
 		return
 	}
 	*into = n
@@ -210,7 +204,7 @@ func (s *section) duration(key string, into *time.Duration, least, most time.Dur
 	}
 	d, err := time.ParseDuration(v.text)
 	if v.kind != kindInteger && v.kind != kindText || err != nil || d < least || d > most {
-		s.refuse(key, v, fmt.Sprintf("a duration from %s to %s, with its unit: 500ms, 30s, 10m, 24h", showDuration(least), showDuration(most)))
+		s.refuse(key, v, fmt.Sprintf("expected a duration from %s to %s, with its unit: 500ms, 30s, 10m, 24h", showDuration(least), showDuration(most)))
 		return
 	}
 	*into = d

@@ -84,8 +84,13 @@ func nearest(word string, candidates []string) string {
 		return ""
 	}
 	best, at := "", max(1, len(word)/3)+1
+	word = strings.ToLower(word)
 	for _, candidate := range candidates {
-		if d := distance(strings.ToLower(word), candidate); d < at {
+		d := distance(word, candidate)
+		if min(len(word), len(candidate)) > 2 && (strings.HasPrefix(word, candidate) || strings.HasPrefix(candidate, word)) {
+			d = 1 // warning for warn, sub for subscribe
+		}
+		if d < at {
 			best, at = candidate, d
 		}
 	}

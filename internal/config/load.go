@@ -54,9 +54,7 @@ func Load(path string, overrides ...func(*Config)) (*Config, error) {
 	r := newReader(path)
 	r.file(path, data)
 	r.environment()
-	for _, override := range overrides {
-		override(r.config)
-	}
+	r.override(overrides)
 	if err := r.finish(); err != nil {
 		return nil, err
 	}
@@ -147,6 +145,22 @@ func (r *reader) environment() {
 			leaf = &value{at: at, kind: kindMapping, fields: []field{{key: keys[i], at: at, value: leaf}}}
 		}
 		r.decoder.within("", leaf, r.config.read)
+	}
+}
+
+// override applies what the command line says. The keys that it can make part of a contradiction are no longer where the
+// file had them.
+func (r *reader) override(overrides []func(*Config)) {
+	c := r.config
+	listen, development := c.Listen, c.Development
+	for _, override := range overrides {
+		override(c)
+	}
+	if c.Listen != listen {
+		c.places["listen"] = place{name: "command line"}
+	}
+	if c.Development != development {
+		c.places["development"] = place{name: "command line"}
 	}
 }
 

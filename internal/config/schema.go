@@ -79,9 +79,7 @@ func (k *APIKey) read(s *section) {
 	s.hash("sha256", &k.SHA256)
 	s.text("user", &k.User, checkName)
 	k.Rights.read(s)
-	if k.Name == "" {
-		s.require("name")
-	}
+	s.require("name")
 	switch hasKey, hasHash := s.has("key"), s.has("sha256"); {
 	case hasKey && hasHash:
 		s.problems.add(s.value.at, strings.TrimSuffix(s.path, "."), "key (line %d) and sha256 (line %d) are both given: give one",
@@ -142,11 +140,8 @@ func (c *Config) readNamespaces(s *section) {
 		s.text("name", &n.Name, checkName)
 		s.text("pattern", &n.Pattern, checkPattern)
 		s.section("retention", n.Retention.read)
-		for key, text := range map[string]string{"name": n.Name, "pattern": n.Pattern} {
-			if text == "" {
-				s.require(key)
-			}
-		}
+		s.require("name")
+		s.require("pattern")
 		read = append(read, n)
 	})
 	for _, builtIn := range c.Namespaces {
@@ -248,8 +243,9 @@ func checkGlob(text string) error {
 	return nil
 }
 
+// checkSecret lets an empty value stand for no secret; a variable or a file that should hold one is never empty.
 func checkSecret(plain string) error {
-	if len(plain) < minSecretBytes {
+	if plain != "" && len(plain) < minSecretBytes {
 		return fmt.Errorf("the secret has %d bytes: expected at least %d, for example from: openssl rand -base64 48", len(plain), minSecretBytes)
 	}
 	return nil
@@ -257,7 +253,7 @@ func checkSecret(plain string) error {
 
 func checkAPIKey(plain string) error {
 	if !strings.HasPrefix(plain, apiKeyPrefix) || len(plain) < minAPIKeyBytes {
-		return fmt.Errorf("the key must begin with %s and have at least %d bytes: make one with magpie token --api-key", apiKeyPrefix, minAPIKeyBytes)
+		return fmt.Errorf("the key must begin with %s and have at least %d bytes: expected such as %s$(openssl rand -hex 24) gives", apiKeyPrefix, minAPIKeyBytes, apiKeyPrefix)
 	}
 	return nil
 }

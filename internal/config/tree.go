@@ -69,11 +69,12 @@ func parseTree(name string, data []byte, ps *problems) *value {
 		if doc.Body == nil {
 			continue
 		}
+		v := t.value(doc.Body, 0)
 		if root != nil {
-			ps.add(t.at(doc.Body), "", "a second YAML document: expected one")
+			ps.add(v.at, "", "a second YAML document: expected one")
 			break
 		}
-		root = t.value(doc.Body, 0)
+		root = v
 	}
 	if root == nil {
 		root = &value{at: place{name, 1, 1}}
@@ -134,17 +135,24 @@ func (t *tree) value(node ast.Node, depth int) *value {
 			v.list = append(v.list, t.value(item, depth+1))
 		}
 	case *ast.MappingNode:
-		v.kind = kindMapping
-		for _, pair := range n.Values {
-			v.fields = append(v.fields, t.field(pair, depth))
-		}
+		t.mapping(v, n.Values, depth)
 	case *ast.MappingValueNode:
-		v.kind = kindMapping
-		v.fields = append(v.fields, t.field(n, depth))
+		t.mapping(v, []*ast.MappingValueNode{n}, depth)
 	default:
 		t.problems.add(v.at, "", "%s is not supported: write the value itself", strings.ToLower(node.Type().String()))
 	}
 	return v
+}
+
+// mapping starts at its first key; the parser gives the place of the first colon where there is no brace.
+func (t *tree) mapping(v *value, pairs []*ast.MappingValueNode, depth int) {
+	v.kind = kindMapping
+	for _, pair := range pairs {
+		v.fields = append(v.fields, t.field(pair, depth))
+	}
+	if len(v.fields) > 0 {
+		v.at = v.fields[0].at
+	}
 }
 
 func (t *tree) field(pair *ast.MappingValueNode, depth int) field {

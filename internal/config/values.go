@@ -99,6 +99,9 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // String hides the hash, which would let somebody who guessed the key prove it.
 func (KeyHash) String() string { return redacted }
 
+// GoString hides the hash.
+func (KeyHash) GoString() string { return "config.KeyHash{" + redacted + "}" }
+
 // MarshalText hides the hash from encoders.
 func (KeyHash) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
