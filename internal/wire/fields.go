@@ -79,7 +79,10 @@ func (b *Subscribe) fields(c coder) {
 	c.text(at(1, "channel"), (*string)(&b.Channel))
 	from := at(2, "from")
 	c.record(from, &b.From, b.From.Kind != StartNow)
-	if c.has(from) && b.From.Kind == StartNow {
+	switch {
+	case b.From.Kind == startMixed:
+		c.refuse(from, "mixes forms of a start: expected only one of {epoch, offset}, {offset}, {last} and {time}")
+	case b.From.Kind == StartNow && c.has(from):
 		c.refuse(from, "names no start: expected {epoch, offset}, {offset}, {last} or {time}")
 	}
 	c.text(at(3, "filter"), &b.Filter)
@@ -99,35 +102,30 @@ func (b *Start) fields(c coder) {
 	if b.Kind == StartTime || c.has(start) {
 		c.integer(start, &b.Time)
 	}
-	b.choose(c, c.has(offset), c.has(last), c.has(start))
+	b.choose(c.has(offset), c.has(last), c.has(start))
 }
 
-// choose finds the kind of a start from the fields that a decoder met.
-func (b *Start) choose(c coder, offset, last, start bool) {
-	kind, forms := b.Kind, 0
+// startMixed is the kind of a start that was given in more than one form, until Subscribe refuses it.
+const startMixed StartKind = 255
+
+// choose finds the kind of a start from the fields that a decoder met. An encoder met none.
+func (b *Start) choose(offset, last, start bool) {
+	forms := 0
 	if offset {
-		kind, forms = StartOffset, forms+1
+		b.Kind, forms = StartOffset, forms+1
 		if b.Epoch != "" {
-			kind = StartPosition
+			b.Kind = StartPosition
 		}
 	}
 	if last {
-		kind, forms = StartLast, forms+1
+		b.Kind, forms = StartLast, forms+1
 	}
 	if start {
-		kind, forms = StartTime, forms+1
+		b.Kind, forms = StartTime, forms+1
 	}
-	switch {
-	case forms == 0:
-		return // an encoder, or a start without any form, which Subscribe refuses
-	case b.Epoch != "" && !offset:
-		c.refuse(at(1, "epoch"), "stands without an offset: expected {epoch, offset}")
-		return
-	case forms > 1:
-		c.refuse(at(2, "offset"), "or another form of start is one too many: expected only one of {epoch, offset}, {offset}, {last} and {time}")
-		return
+	if forms > 1 || forms == 1 && !offset && b.Epoch != "" {
+		b.Kind = startMixed
 	}
-	b.Kind = kind
 }
 
 // Type is TypeSubscribed.

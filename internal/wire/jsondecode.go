@@ -187,7 +187,7 @@ func (r *jsonReader) request() string {
 	id := ""
 	if m, ok := r.find(f); ok {
 		if r.data[m.start] != '"' {
-			r.fail(f, m.start, "is "+r.what(m)+": expected a string of at most 64 bytes")
+			r.fail(f, m.start, "is "+r.what(m)+": expected "+requestIDShape)
 		} else {
 			id = r.requestID(m.start, r.unquoted(m))
 		}

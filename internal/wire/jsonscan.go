@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -57,7 +58,7 @@ func (s *scanner) value(i, depth int) int {
 	switch b := s.data[i]; b {
 	case '{', '[':
 		if depth >= MaxDepth {
-			return s.wrong(i, "nested too deeply: at most 64 levels are allowed")
+			return s.wrong(i, "nested too deeply: at most "+strconv.Itoa(MaxDepth)+" levels are allowed")
 		}
 		if b == '{' {
 			return s.object(i, depth)

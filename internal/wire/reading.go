@@ -179,16 +179,19 @@ func (r *reading) room(f field, i int, l list, n int) bool {
 	return false
 }
 
+// requestIDShape is what is expected of a request's name.
+const requestIDShape = "a string of at most 64 bytes"
+
 // requestID checks the name that a request is to be answered under.
 func (r *reading) requestID(i int, b []byte) string {
 	f := at(1, "requestId").atMost(MaxRequestIDBytes)
 	if !utf8.Valid(b) {
-		r.fail(f, i, "is not UTF-8: expected a string of at most 64 bytes")
+		r.fail(f, i, "is not UTF-8: expected "+requestIDShape)
 		return ""
 	}
 	for _, c := range b {
 		if c < ' ' || c == 0x7f {
-			r.fail(f, i, "has a control character: expected a string of at most 64 bytes without any")
+			r.fail(f, i, "has a control character: expected "+requestIDShape+" without any")
 			return ""
 		}
 	}
