@@ -24,6 +24,7 @@ type Options struct {
 	Authenticator auth.Authenticator
 	NodeID        string
 	MaxSessions   int // 0: no limit
+	MaxMessage    int // bytes of one message's payload; 0: 64 KiB
 	Logger        *slog.Logger
 }
 
@@ -43,6 +44,9 @@ const maxAuthentications = 64
 
 // New returns a hub that answers the built-in methods.
 func New(opts Options) *Hub {
+	if opts.MaxMessage == 0 {
+		opts.MaxMessage = 64 << 10
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}

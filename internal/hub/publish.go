@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"sync"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
@@ -46,7 +47,26 @@ func (h *Hub) mayPublish(by *auth.Principal, p *wire.Publish) error {
 	if err := p.Channel.Check(); err != nil {
 		return err
 	}
-	return by.May(auth.Publish, p.Channel)
+	if err := by.May(auth.Publish, p.Channel); err != nil {
+		return err
+	}
+	// A message must fit into what may wait for one slow client, whichever way it came in.
+	if err := h.checkSize(&p.Publication); err != nil {
+		return err
+	}
+	for i := range p.Messages {
+		if err := h.checkSize(&p.Messages[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Hub) checkSize(p *wire.Publication) error {
+	if n := len(p.Payload.Bytes); n > h.opts.MaxMessage {
+		return wire.Errorf(wire.CodeInvalidArgument, "the payload of a message has %d bytes: this gateway takes at most %d", n, h.opts.MaxMessage)
+	}
+	return nil
 }
 
 func (h *Hub) published(single bool, epoch wire.Epoch, placed []channel.Placed) *wire.Published {
@@ -71,5 +91,35 @@ func (h *Hub) result(epoch wire.Epoch, placed channel.Placed) wire.PublishResult
 	return wire.PublishResult{
 		Position:  wire.Position{Epoch: epoch, Offset: placed.Offset},
 		Duplicate: placed.Duplicate,
+	}
+}
+
+// PublishWait is [Hub.Publish] for callers that may block. When ctx ends first its error is returned, and whether the
+// messages were appended is unknown: publishing them again with their messageIds is safe.
+func (h *Hub) PublishWait(ctx context.Context, by *auth.Principal, p *wire.Publish) (*wire.Published, error) {
+	type outcome struct {
+		published *wire.Published
+		err       error
+	}
+	done := make(chan outcome, 1)
+	h.Publish(by, p, func(published *wire.Published, err error) { done <- outcome{published, err} })
+	select {
+	case o := <-done:
+		return o.published, o.err
+	case <-ctx.Done():
+		return nil, wire.Errorf(wire.CodeDeadlineExceeded, "the publish was not acknowledged in time: publish it again with the same messageId")
+	}
+}
+
+// Probe sends a message through the engine and reports whether it was taken.
+func (h *Hub) Probe(ctx context.Context) error {
+	record := []channel.Record{{Publication: wire.Publication{MessageID: "probe"}}}
+	done := make(chan error, 1)
+	h.opts.Engine.Append(wire.SystemPrefix+"probe", record, func(_ wire.Epoch, _ []channel.Placed, err error) { done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return wire.Errorf(wire.CodeUnavailable, "the engine did not answer within the time of a probe")
 	}
 }

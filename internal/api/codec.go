@@ -1,0 +1,81 @@
+package api
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// The messages of the service are the bodies of frames, so the wire's own types and codecs serve them: with protojson,
+// offsets would be strings and payloads base64.
+
+// jsonCodec is the JSON of the frames (connect.Codec).
+type jsonCodec struct{}
+
+func (jsonCodec) Name() string { return "json" }
+
+func (jsonCodec) Marshal(message any) ([]byte, error) {
+	body, err := bodyOf(message)
+	if err != nil {
+		return nil, err
+	}
+	return wire.AppendBody(nil, body), nil
+}
+
+func (jsonCodec) Unmarshal(data []byte, message any) error {
+	body, err := bodyOf(message)
+	if err != nil {
+		return err
+	}
+	return new(wire.Decoder).DecodeBody(data, body)
+}
+
+// protobufCodec is the Protobuf of the frames (connect.Codec).
+type protobufCodec struct{}
+
+func (protobufCodec) Name() string { return "proto" }
+
+// Marshal takes the body out of its frame: there it is the one field.
+func (protobufCodec) Marshal(message any) ([]byte, error) {
+	body, err := bodyOf(message)
+	if err != nil {
+		return nil, err
+	}
+	frame := wire.Protobuf.Append(nil, &wire.Frame{Body: body})
+	_, _, tag := protowire.ConsumeTag(frame)
+	if tag < 0 {
+		return nil, protowire.ParseError(tag)
+	}
+	b, n := protowire.ConsumeBytes(frame[tag:])
+	return b, protowire.ParseError(min(n, 0))
+}
+
+// Unmarshal puts the body into a frame for decoding.
+func (protobufCodec) Unmarshal(data []byte, message any) error {
+	publish, ok := message.(*wire.Publish)
+	if !ok {
+		return fmt.Errorf("api: %T is no request of this service", message)
+	}
+	frame := protowire.AppendTag(make([]byte, 0, len(data)+16), protowire.Number(wire.TypePublish), protowire.BytesType)
+	frame = protowire.AppendBytes(frame, data)
+	var f wire.Frame
+	if err := new(wire.Decoder).Decode(wire.Protobuf, frame, &f); err != nil {
+		return err
+	}
+	decoded, ok := f.Body.(*wire.Publish)
+	if !ok {
+		return fmt.Errorf("api: a publish was decoded as %T", f.Body)
+	}
+	*publish = *decoded
+	return nil
+}
+
+func bodyOf(message any) (wire.Body, error) {
+	body, ok := message.(wire.Body)
+	if !ok {
+		return nil, fmt.Errorf("api: %T is no message of this service", message)
+	}
+	return body, nil
+}

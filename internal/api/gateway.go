@@ -1,0 +1,108 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"connectrpc.com/connect"
+
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/hub"
+	"github.com/magpie-bridge/magpie/internal/wire"
+	"github.com/magpie-bridge/magpie/protocol/gen/magpie/v1/magpiev1connect"
+)
+
+// GatewayOptions configure the GatewayService. Hub and Origin are required.
+type GatewayOptions struct {
+	Hub    *hub.Hub
+	Origin *auth.OriginPolicy
+	// MaxRequestBytes bounds a request, uncompressed. 0 means 4 MiB.
+	MaxRequestBytes int
+}
+
+// NewGatewayHandler returns the path of the GatewayService and its handler, which answers the Connect, gRPC and
+// gRPC-Web protocols, with Protobuf or with the JSON of the frames.
+func NewGatewayHandler(opts GatewayOptions) (path string, handler http.Handler) {
+	if opts.MaxRequestBytes == 0 {
+		opts.MaxRequestBytes = 4 << 20
+	}
+	publish := connect.NewUnaryHandler(
+		magpiev1connect.GatewayServicePublishProcedure,
+		publisher(opts.Hub),
+		connect.WithCodec(jsonCodec{}),
+		connect.WithCodec(protobufCodec{}),
+		connect.WithReadMaxBytes(opts.MaxRequestBytes),
+	)
+	mux := http.NewServeMux()
+	mux.Handle(magpiev1connect.GatewayServicePublishProcedure, publish)
+	errorWriter := connect.NewErrorWriter()
+	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, err := admit(opts, r)
+		if err != nil {
+			refuse(errorWriter, w, r, err)
+			return
+		}
+		mux.ServeHTTP(w, r.WithContext(ctx))
+	})
+	return "/" + magpiev1connect.GatewayServiceName + "/", guarded
+}
+
+// refuse answers a request before its method is reached.
+func refuse(ew *connect.ErrorWriter, w http.ResponseWriter, r *http.Request, err error) {
+	if !ew.IsSupported(r) {
+		// Not even a request of this service: the writer could not choose a protocol.
+		http.Error(w, wire.AsError(err).Message, http.StatusForbidden)
+		return
+	}
+	_ = ew.Write(w, r, connectError(err)) // a client that is gone needs no answer
+}
+
+// principalKey is where admit leaves the principal in the context.
+type principalKey struct{}
+
+// admit checks where the request comes from, and on whose behalf.
+func admit(opts GatewayOptions, r *http.Request) (context.Context, error) {
+	if err := opts.Origin.Check(r); err != nil {
+		return nil, err
+	}
+	credential, _, err := auth.FromRequest(r)
+	if err != nil {
+		return nil, err
+	}
+	principal, err := opts.Hub.Authenticate(r.Context(), credential)
+	if err != nil {
+		return nil, err
+	}
+	return context.WithValue(r.Context(), principalKey{}, principal), nil
+}
+
+func publisher(h *hub.Hub) func(context.Context, *connect.Request[wire.Publish]) (*connect.Response[wire.Published], error) {
+	return func(ctx context.Context, r *connect.Request[wire.Publish]) (*connect.Response[wire.Published], error) {
+		principal, ok := ctx.Value(principalKey{}).(*auth.Principal)
+		if !ok {
+			return nil, connect.NewError(connect.CodeInternal, errors.New("the request was not admitted"))
+		}
+		published, err := h.PublishWait(ctx, principal, r.Msg)
+		if err != nil {
+			return nil, connectError(err)
+		}
+		return connect.NewResponse(published), nil
+	}
+}
+
+// connectError makes an error of the wire one of Connect, which knows the same codes by the same names.
+func connectError(err error) *connect.Error {
+	e := wire.AsError(err)
+	code := connect.CodeUnknown
+	if known := code.UnmarshalText([]byte(e.Code)); known != nil {
+		code = connect.CodeUnknown
+	}
+	ce := connect.NewError(code, errors.New(e.Message))
+	if e.RetryAfter > 0 {
+		seconds := int((e.RetryAfter.Milliseconds() + 999) / 1000)
+		ce.Meta().Set("Retry-After", strconv.Itoa(seconds))
+	}
+	return ce
+}

@@ -1,0 +1,82 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/magpie-bridge/magpie/internal/hub"
+	"github.com/magpie-bridge/magpie/internal/session"
+)
+
+// Metrics serves the figures of a node, and of its Go runtime, in the format of Prometheus. They are read where they
+// are counted when they are asked for; counting costs one atomic addition.
+func Metrics(h *hub.Hub, shards []*session.Shard) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	for _, f := range hubFigures(h) {
+		f.register(registry)
+	}
+	for _, f := range shardFigures(shards) {
+		f.register(registry)
+	}
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// figure is one metric and how it is read.
+type figure struct {
+	name, help string
+	counter    bool // only ever grows
+	read       func() int64
+}
+
+func (f figure) register(r prometheus.Registerer) {
+	read := func() float64 { return float64(f.read()) }
+	if f.counter {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: f.name, Help: f.help}, read))
+		return
+	}
+	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: f.name, Help: f.help}, read))
+}
+
+func hubFigures(h *hub.Hub) []figure {
+	m := &h.Metrics
+	return []figure{
+		{"magpie_sessions", "Sessions connected now.", false, m.Sessions.Load},
+		{"magpie_sessions_opened_total", "Sessions since the start.", true, m.SessionsOpened.Load},
+		{"magpie_auth_failures_total", "Credentials that were refused.", true, m.AuthFailures.Load},
+		{"magpie_messages_published_total", "Messages appended to channels.", true, m.Published.Load},
+		{"magpie_messages_duplicate_total", "Messages that were published again and recognised.", true, m.Duplicates.Load},
+		{"magpie_publish_errors_total", "Publishes that were refused or failed.", true, m.PublishErrors.Load},
+		{"magpie_calls_total", "Calls answered.", true, m.Calls.Load},
+		{"magpie_call_errors_total", "Calls that failed.", true, m.CallErrors.Load},
+		{"magpie_channels", "Channels in memory.", false, func() int64 { return int64(h.Engine().Stats().Channels) }},
+		{"magpie_channel_memory_bytes", "Memory charged to the channels' budget.", false, func() int64 { return h.Engine().Stats().MemoryBytes }},
+		{"magpie_channel_memory_limit_bytes", "The channels' budget.", false, func() int64 { return h.Engine().Stats().MemoryLimit }},
+		{"magpie_channel_chunks_relieved_total", "Chunks dropped early because the budget was spent.", true, func() int64 { return h.Engine().Stats().Relieved }},
+	}
+}
+
+func shardFigures(shards []*session.Shard) []figure {
+	sum := func(read func(*session.ShardMetrics) int64) func() int64 {
+		return func() (n int64) {
+			for _, sh := range shards {
+				n += read(&sh.Metrics)
+			}
+			return n
+		}
+	}
+	return []figure{
+		{"magpie_subscriptions", "Subscriptions open now.", false, sum(func(m *session.ShardMetrics) int64 { return m.Subscriptions.Load() })},
+		{"magpie_messages_delivered_total", "Messages written to subscribers.", true, sum(func(m *session.ShardMetrics) int64 { return m.Delivered.Load() })},
+		{"magpie_sent_bytes_total", "Bytes written to sessions.", true, sum(func(m *session.ShardMetrics) int64 { return m.Bytes.Load() })},
+		{"magpie_writes_total", "Write calls to sessions.", true, sum(func(m *session.ShardMetrics) int64 { return m.Writes.Load() })},
+		{"magpie_gaps_total", "Gaps told to subscribers.", true, sum(func(m *session.ShardMetrics) int64 { return m.Gaps.Load() })},
+		{"magpie_malformed_frames_total", "Frames that could not be understood.", true, sum(func(m *session.ShardMetrics) int64 { return m.Malformed.Load() })},
+	}
+}
