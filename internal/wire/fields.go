@@ -202,9 +202,13 @@ func (b *Published) fields(c coder) {
 }
 
 func (b *PublishResult) fields(c coder) {
-	optional(c, at(3, "error"), &b.Err)
-	if b.Err == nil {
+	failure := at(3, "error")
+	optional(c, failure, &b.Err)
+	if b.Err == nil || c.has(failure) {
 		b.position(c)
+	}
+	if c.has(failure) && b.Err != nil {
+		b.Position, b.Duplicate = Position{}, false // what was refused stands nowhere
 	}
 }
 

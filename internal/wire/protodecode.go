@@ -200,16 +200,25 @@ func (r *protoReader) refuse(f field, why string) {
 }
 
 func (r *protoReader) text(f field, s *string) {
-	e, ok := r.find(f, protowire.BytesType)
+	if e, ok := r.findUTF8(f); ok {
+		*s = r.reading.text(f, e.at, r.data[e.start:e.end])
+	}
+}
+
+// findUTF8 looks up the last field of that number, after a check of all of them: a value that does not count has to be
+// UTF-8 as well, or other readers would refuse the frame.
+func (r *protoReader) findUTF8(f field) (entry, bool) {
+	last, ok := r.find(f, protowire.BytesType)
 	if !ok {
-		return
+		return last, false
 	}
-	b := r.data[e.start:e.end]
-	if !utf8.Valid(b) {
-		r.fail(f, e.at, "is not UTF-8")
-		return
+	for _, e := range r.entries[r.base:] {
+		if e.num == f.num && !utf8.Valid(r.data[e.start:e.end]) {
+			r.fail(f, e.at, "is not UTF-8")
+			return last, false
+		}
 	}
-	*s = r.reading.text(f, e.at, b)
+	return last, true
 }
 
 func (r *protoReader) number(f field, n *uint64) {
@@ -232,25 +241,20 @@ func (r *protoReader) flag(f field, b *bool) {
 
 func (r *protoReader) form(f field, kind PayloadKind, p *Payload) {
 	e, ok := r.find(f, protowire.BytesType)
+	if ok && kind == PayloadText {
+		e, ok = r.findUTF8(f)
+	}
 	if !ok {
 		return
 	}
 	b := r.data[e.start:e.end:e.end]
-	switch kind {
-	case PayloadJSON:
-		// Otherwise the frames of JSON clients would break on it.
+	if kind == PayloadJSON {
 		s := scanner{data: b}
-		if !s.valid(r.depth) {
+		if !s.valid(r.depth) { // the frames of JSON clients would break on it
 			r.fail(f, e.at, "is not valid JSON at its byte "+strconv.Itoa(s.where)+": "+s.fault)
 			return
 		}
 		b = bytes.Trim(b, " \t\r\n") // the value alone, as in JSON
-	case PayloadText:
-		if !utf8.Valid(b) {
-			r.fail(f, e.at, "is not UTF-8")
-			return
-		}
-	default:
 	}
 	r.payload(f, e.at, p, kind, b)
 }
