@@ -1,11 +1,13 @@
 package magpieclient
 
 import (
+	"bytes"
+
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
 // dispatch does what a frame of the gateway asks for. It runs on the line's reader; only the delivery of an event may
-// make it wait (hold.go). Frames of an unknown type are ignored, as the protocol asks.
+// make it wait (hold.go). The frame's body is the decoder's: what outlives this call is a copy.
 func (c *Client) dispatch(l *line, f *wire.Frame) {
 	switch body := f.Body.(type) {
 	case *wire.Message:
@@ -18,8 +20,13 @@ func (c *Client) dispatch(l *line, f *wire.Frame) {
 		c.onSubscribed(f.RequestID, body)
 	case *wire.Unsubscribed:
 		c.onUnsubscribed(f.RequestID, body)
-	case *wire.Published, *wire.Reply:
-		c.onAnswer(f.RequestID, body)
+	case *wire.Published:
+		answer := *body
+		c.onAnswer(f.RequestID, &answer)
+	case *wire.Reply:
+		answer := *body
+		answer.Payload.Bytes = bytes.Clone(body.Payload.Bytes)
+		c.onAnswer(f.RequestID, &answer)
 	case *wire.Error:
 		c.onError(f.RequestID, body)
 	case *wire.Call:
@@ -28,7 +35,7 @@ func (c *Client) dispatch(l *line, f *wire.Frame) {
 	case *wire.Ping:
 		l.answer(wire.Frame{RequestID: f.RequestID, Body: &wire.Pong{}})
 	case *wire.Goodbye:
-		l.bye = body
+		l.parting(body)
 	}
 }
 

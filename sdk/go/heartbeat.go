@@ -37,7 +37,7 @@ func (l *line) watch() {
 		timeout = time.Duration(l.hello.HeartbeatTimeout) * time.Millisecond
 	}
 	interval = min(interval, timeout/2) // or there would be no time for the answer
-	asked := false
+	asked := int64(-1) // when the gateway had last been heard as it was asked
 	for l.ctx.Err() == nil {
 		quiet := l.quietFor()
 		switch {
@@ -45,10 +45,9 @@ func (l *line) watch() {
 			l.cancel(errSilent)
 			return
 		case quiet < interval:
-			asked = false
 			sleep(l.ctx, interval-quiet)
-		case !asked:
-			asked = true
+		case asked != l.heard.Load():
+			asked = l.heard.Load()
 			l.push(wire.Frame{Body: &wire.Ping{}})
 		default:
 			sleep(l.ctx, min(interval, timeout-quiet))

@@ -102,7 +102,7 @@ func (l *line) greet(ctx context.Context, c *Client, token string) error {
 		case *wire.Error:
 			return refusedConnect(body)
 		case *wire.Goodbye:
-			l.bye = body
+			l.parting(body)
 		}
 	}
 }
@@ -136,27 +136,37 @@ func (l *line) read(c *Client) error {
 			}
 			return brokenLine(err, l.bye)
 		}
-		c.dispatch(l, f)
+		c.dispatch(l, &f)
 	}
 }
 
-// receive reads one frame. It owns the bytes that its payload aliases.
-func (l *line) receive(ctx context.Context) (*wire.Frame, error) {
+// receive reads one frame, which is valid until the next call. Frames of an unknown type are left out, as the protocol
+// asks.
+func (l *line) receive(ctx context.Context) (wire.Frame, error) {
+	var f wire.Frame
 	for {
 		kind, data, err := l.conn.Read(ctx)
 		if err != nil {
-			return nil, err
+			return f, err
 		}
 		l.touch()
 		if kind == websocket.MessageText && string(data) == "pong" {
 			continue
 		}
-		f := new(wire.Frame)
-		if err := l.decoder.Decode(l.codec, data, f); err != nil {
-			return nil, fmt.Errorf("a frame of the gateway cannot be understood: %w", err)
+		err = l.decoder.Decode(l.codec, data, &f)
+		if err == nil {
+			return f, nil
 		}
-		return f, nil
+		if wire.AsError(err).Code != wire.CodeUnimplemented {
+			return f, fmt.Errorf("a frame of the gateway cannot be understood: %w", err)
+		}
 	}
+}
+
+// parting notes what the gateway says before it closes.
+func (l *line) parting(bye *wire.Goodbye) {
+	noted := *bye
+	l.bye = &noted
 }
 
 // push queues a frame; frames leave in the order in which they were pushed.

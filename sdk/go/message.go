@@ -1,6 +1,7 @@
 package magpieclient
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -93,14 +94,16 @@ func (p Payload) wire() wire.Payload {
 	return wire.Payload{}
 }
 
+// payloadOf copies a payload out of the decoder's memory.
 func payloadOf(p wire.Payload) Payload {
+	data := bytes.Clone(p.Bytes)
 	switch p.Kind {
 	case wire.PayloadJSON:
-		return JSON(p.Bytes)
+		return Payload{PayloadJSON, data}
 	case wire.PayloadText:
-		return Payload{Kind: PayloadText, Bytes: p.Bytes}
+		return Payload{PayloadText, data}
 	case wire.PayloadBytes:
-		return Bytes(p.Bytes)
+		return Payload{PayloadBytes, data}
 	case wire.PayloadNone:
 	}
 	return Payload{}
