@@ -110,7 +110,7 @@ func (r *protoReader) index(i, end int) {
 		e := entry{at: i}
 		var n int
 		e.num, e.wire, n = protowire.ConsumeTag(r.data[i:end])
-		if n < 0 {
+		if n < 0 || e.num > protowire.MaxValidNumber {
 			r.malformed("Protobuf", i, "expected a field")
 			return
 		}
