@@ -27,8 +27,8 @@ type nestedCoder interface {
 	// record shows a group of fields. An encoder writes it when it is present, a decoder does not ask.
 	record(f field, r record, present bool)
 	list(f field, l list)
-	// table is a list whose entries show entryKey first, then entryValue. JSON has an object for it.
-	table(f field, l list)
+	// table is a list whose items show entryKey first, then entryValue. JSON has an object for it.
+	table(f field, t table)
 }
 
 // presence is what a decoder knows about its input. An encoder has nothing and refuses nothing.
@@ -49,6 +49,12 @@ type list interface {
 	// extend adds an empty item, the first of about n.
 	extend(n int) record
 	limit() int
+}
+
+// table is a list in which each item has a key of its own.
+type table interface {
+	list
+	key(i int) string
 }
 
 // field names one field in both encodings.

@@ -120,14 +120,14 @@ func (e *jsonEncoder) list(f field, l list) {
 	e.buf = append(e.buf, ']')
 }
 
-func (e *jsonEncoder) table(f field, l list) {
-	if l.size() == 0 {
+func (e *jsonEncoder) table(f field, t table) {
+	if t.size() == 0 {
 		return
 	}
 	e.name(f)
 	e.buf = append(e.buf, '{')
-	for i := range l.size() {
-		l.item(i).fields(e)
+	for i := range t.size() {
+		t.item(i).fields(e)
 	}
 	e.buf = append(e.buf, '}')
 }

@@ -48,7 +48,7 @@ func (r *jsonReader) list(f field, l list) {
 	}
 }
 
-func (r *jsonReader) table(f field, l list) {
+func (r *jsonReader) table(f field, t table) {
 	m, ok := r.of(f, '{', "an object")
 	if !ok {
 		return
@@ -56,7 +56,7 @@ func (r *jsonReader) table(f field, l list) {
 	base := r.push(m)
 	defer r.pop(base)
 	items := len(r.members) - r.base
-	if !r.room(f, m.start, l, items) {
+	if !r.room(f, m.start, t, items) {
 		return
 	}
 	r.enter(f.name, -1)
@@ -66,7 +66,9 @@ func (r *jsonReader) table(f field, l list) {
 		if r.err != nil {
 			return
 		}
-		r.entry(r.members[r.base+i], l.extend(items))
+		entry := r.members[r.base+i]
+		r.entry(entry, t.extend(items))
+		r.newKey(t, entry.at)
 	}
 }
 

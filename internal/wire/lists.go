@@ -17,6 +17,7 @@ func (l *Pairs) size() int           { return len(*l) }
 func (l *Pairs) item(i int) record   { return &(*l)[i] }
 func (l *Pairs) extend(n int) record { return extend((*[]Pair)(l), n) }
 func (l *Pairs) limit() int          { return MaxPairs }
+func (l *Pairs) key(i int) string    { return (*l)[i].Key }
 
 func (l *publications) size() int           { return len(*l) }
 func (l *publications) item(i int) record   { return &(*l)[i] }
@@ -32,6 +33,7 @@ func (l *positions) size() int           { return len(*l) }
 func (l *positions) item(i int) record   { return &(*l)[i] }
 func (l *positions) extend(n int) record { return extend((*[]ChannelPosition)(l), n) }
 func (l *positions) limit() int          { return MaxPositions }
+func (l *positions) key(i int) string    { return string((*l)[i].Channel) }
 
 // extend adds a zero item. The slice is made for n at once: lists are never taken from one frame to the next, so
 // that a caller may keep them.

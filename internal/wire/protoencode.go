@@ -70,7 +70,7 @@ func (e *protoEncoder) list(f field, l list) {
 }
 
 // table is a list: a Protobuf map is one of messages with the fields key and value.
-func (e *protoEncoder) table(f field, l list) { e.list(f, l) }
+func (e *protoEncoder) table(f field, t table) { e.list(f, t) }
 
 // appendText writes a string field.
 func appendText[S string | []byte](e *protoEncoder, f field, s S) {

@@ -21,17 +21,32 @@ func (r *protoReader) record(f field, rec record, _ bool) {
 
 func (r *protoReader) list(f field, l list) {
 	r.depth++ // an array around the objects
-	r.items(f, l, func(i int) { r.enter(f.name, i) })
-	r.depth--
+	defer func() { r.depth-- }()
+	count := r.count(f, l)
+	for i := r.base; i < len(r.entries) && r.err == nil; i++ {
+		if e := r.entries[i]; e.num == f.num && r.is(f, e, protowire.BytesType) {
+			r.enter(f.name, l.size())
+			r.message(e, l.extend(count))
+			r.leave()
+		}
+	}
 }
 
-func (r *protoReader) table(f field, l list) {
+func (r *protoReader) table(f field, t table) {
 	r.beginTable()
-	r.items(f, l, func(int) { r.enter(f.name, -1) })
+	count := r.count(f, t)
+	r.enter(f.name, -1)
+	defer r.leave()
+	for i := r.base; i < len(r.entries) && r.err == nil; i++ {
+		if e := r.entries[i]; e.num == f.num && r.is(f, e, protowire.BytesType) {
+			r.message(e, t.extend(count))
+			r.newKey(t, e.at)
+		}
+	}
 }
 
-// items reads each occurrence as an item of the list; enter names its place.
-func (r *protoReader) items(f field, l list, enter func(i int)) {
+// count tells how many items are to come, after a check that there is room for them.
+func (r *protoReader) count(f field, l list) int {
 	count, first := 0, 0
 	for _, e := range r.entries[r.base:] {
 		if e.num == f.num {
@@ -41,14 +56,8 @@ func (r *protoReader) items(f field, l list, enter func(i int)) {
 			count++
 		}
 	}
-	if r.err != nil || count == 0 || !r.room(f, first, l, count) {
-		return
+	if count > 0 {
+		r.room(f, first, l, count)
 	}
-	for i := r.base; i < len(r.entries) && r.err == nil; i++ {
-		if e := r.entries[i]; e.num == f.num && r.is(f, e, protowire.BytesType) {
-			enter(l.size())
-			r.message(e, l.extend(count))
-			r.leave()
-		}
-	}
+	return count
 }

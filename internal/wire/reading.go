@@ -21,8 +21,7 @@ type reading struct {
 	path    []step          // where in the frame the reader is
 	strings strings.Builder // the memory of all strings of this frame, so that they cost one allocation
 	scratch []byte          // what had to be unescaped
-	keys    []string        // the keys so far of the table being read
-	seen    map[string]bool // the same, of a large one
+	seen    map[string]bool // the keys so far of the table being read, when it is a large one
 }
 
 // step is one name on the way to a field; index counts in a list, and is -1 elsewhere.
@@ -96,49 +95,42 @@ func (r *reading) keep(b []byte) string {
 	return r.strings.String()[first:]
 }
 
-// text checks the length of a text, and that it is the only one of its table when it is a key, and copies it.
+// text checks the length of a text and copies it.
 func (r *reading) text(f field, i int, b []byte) string {
 	if f.limit > 0 && uint64(len(b)) > f.limit {
 		r.fail(f, i, "has "+strconv.Itoa(len(b))+" bytes: at most "+strconv.FormatUint(f.limit, 10)+" are allowed")
 		return ""
 	}
-	s := r.keep(b)
-	if f.part == keyPart && !r.first(s) {
-		r.fail(f, i, "stands there twice: "+quoted(s))
-	}
-	return s
+	return r.keep(b)
 }
 
 // beginTable forgets the keys of the table before; tables do not stand in tables.
-func (r *reading) beginTable() {
-	r.keys = r.keys[:0]
-	clear(r.seen)
-}
+func (r *reading) beginTable() { clear(r.seen) }
 
-// first reports whether the key is new in its table, and remembers it.
-func (r *reading) first(key string) bool {
-	if len(r.keys) < fewKeys {
-		for _, k := range r.keys {
-			if k == key {
-				return false
-			}
+// newKey checks that the key of the last item, which began at byte i, is not that of an item before.
+func (r *reading) newKey(t table, i int) {
+	last := t.size() - 1
+	key := t.key(last)
+	twice := false
+	if last < fewKeys {
+		for before := range last {
+			twice = twice || t.key(before) == key
 		}
-		r.keys = append(r.keys, key)
-		return true
-	}
-	if len(r.seen) == 0 {
+	} else {
 		if r.seen == nil {
 			r.seen = make(map[string]bool)
 		}
-		for _, k := range r.keys {
-			r.seen[k] = true
+		if len(r.seen) == 0 {
+			for before := range last {
+				r.seen[t.key(before)] = true
+			}
 		}
+		twice = r.seen[key]
+		r.seen[key] = true
 	}
-	if r.seen[key] {
-		return false
+	if twice {
+		r.fail(entryKey(0), i, "stands there twice: "+quoted(key))
 	}
-	r.seen[key] = true
-	return true
 }
 
 // whole checks a number against its field's limit, or the general one.
