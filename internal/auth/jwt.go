@@ -160,10 +160,10 @@ func (j *JWT) refusal(token *jwt.Token, said *claims, err error) error {
 		return unauthenticated("the token expired at %s and it is %s now: fetch a new one", said.ExpiresAt.UTC().Format(stamp), now.Format(stamp))
 	case errors.Is(err, jwt.ErrTokenNotValidYet):
 		return unauthenticated("the token is not valid before %s and it is %s now: compare the clocks of issuer and gateway", said.NotBefore.UTC().Format(stamp), now.Format(stamp))
+	case j.options.Issuer != "" && said.Issuer != j.options.Issuer:
+		return unauthenticated("the token's iss is not the issuer that the gateway requires (auth.jwt.issuer)")
 	case errors.Is(err, jwt.ErrTokenInvalidAudience), errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
 		return unauthenticated("the token's aud does not contain the audience that the gateway requires (auth.jwt.audience)")
-	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
-		return unauthenticated("the token's iss is not the issuer that the gateway requires (auth.jwt.issuer)")
 	}
 	return unauthenticated("the token is not valid")
 }
