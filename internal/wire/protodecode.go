@@ -91,7 +91,7 @@ func (r *protoReader) request() string {
 	indexed := r.err
 	r.err = nil
 	f, id := at(requestIDNumber, "requestId"), ""
-	if e, ok := r.find(f, protowire.BytesType); ok {
+	if e, ok := r.findUTF8(f); ok {
 		// The strings of the usual body fit beside it.
 		const usual = 192
 		r.reserve(e.end - e.start + min(len(r.data), usual))

@@ -3,7 +3,6 @@ package wire
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // The bounds of what a decoder keeps and makes ready; beyond them it still decodes, at the price of an allocation.
@@ -177,10 +176,6 @@ const requestIDShape = "a string of at most 64 bytes"
 // requestID checks the name that a request is to be answered under.
 func (r *reading) requestID(i int, b []byte) string {
 	f := at(1, "requestId").atMost(MaxRequestIDBytes)
-	if !utf8.Valid(b) {
-		r.fail(f, i, "is not UTF-8: expected "+requestIDShape)
-		return ""
-	}
 	for _, c := range b {
 		if c < ' ' || c == 0x7f {
 			r.fail(f, i, "has a control character: expected "+requestIDShape+" without any")
