@@ -1,0 +1,9 @@
+// Package server builds a gateway from its configuration, starts it and stops it.
+//
+//	gateway.go  Gateway: engine, hub, loops and routes; what a Go program embeds
+//	routes.go   which path leads where
+//	access.go   who may come in, from the configuration
+//	server.go   Server: a gateway with a listener and the sources of its own
+//	sources.go  log files, and the gateway's own log
+//	datadir.go  the directory of what outlives the process
+package server

@@ -1,0 +1,55 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/magpie-bridge/magpie/internal/api"
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/transport/websocket"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// chatChannel is where the console's chat page meets.
+const chatChannel = "chat.lobby"
+
+func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) http.Handler {
+	cfg := g.cfg
+	mux := http.NewServeMux()
+	mux.Handle("/ws", websocket.NewHandler(websocket.Options{
+		Hub:           g.hub,
+		Group:         g.group,
+		Shards:        g.shards,
+		Origin:        origin,
+		Anonymous:     cfg.Development,
+		MaxHandshakes: cfg.Limits.Handshakes,
+	}))
+	path, service := api.NewGatewayHandler(api.GatewayOptions{Hub: g.hub, Origin: origin})
+	mux.Handle(path, service)
+	mux.HandleFunc("GET /healthz", api.Healthz)
+	mux.Handle("GET /readyz", sameOrigin(origin, api.Readyz(g.hub)))
+	if cfg.Metrics.Enabled {
+		mux.Handle("GET /metrics", sameOrigin(origin, api.Metrics(g.hub, g.shards)))
+	}
+	if cfg.Console.Enabled && opts.Console != nil {
+		mux.Handle("/", api.Console(opts.Console))
+		mux.Handle("GET /console.json", sameOrigin(origin, api.ConsoleConfig(api.ConsoleInfo{
+			Version:      opts.Version,
+			NodeID:       cfg.NodeID,
+			Development:  cfg.Development,
+			LogChannels:  []string{cfg.Logs.Channel},
+			ChatChannels: []string{chatChannel},
+		})))
+	}
+	return mux
+}
+
+// sameOrigin keeps the pages of other sites from what a handler tells.
+func sameOrigin(origin *auth.OriginPolicy, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := origin.Check(r); err != nil {
+			http.Error(w, wire.AsError(err).Message, http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

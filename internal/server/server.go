@@ -1,0 +1,116 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The bounds of plain HTTP. A handshake and a publish are small and quick; whoever is slower than that is not served.
+const (
+	headerTimeout  = 10 * time.Second
+	requestTimeout = 30 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 32 << 10
+)
+
+// Server is a gateway with a listener and the sources that the configuration names.
+type Server struct {
+	gateway  *Gateway
+	listener net.Listener
+	http     *http.Server
+	sources  *sources
+}
+
+// New builds a server and binds its address, so that what is wrong with either is known before anything runs.
+func New(opts Options) (*Server, error) {
+	ln, err := listen(opts.Config.Listen)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newServer(opts, ln)
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	return s, nil
+}
+
+func newServer(opts Options, ln net.Listener) (*Server, error) {
+	src, logger := prepareSources(opts)
+	opts.Logger = logger
+	gateway, err := NewGateway(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := src.open(gateway); err != nil {
+		return nil, err
+	}
+	return &Server{
+		gateway:  gateway,
+		listener: ln,
+		sources:  src,
+		http: &http.Server{
+			Handler:           gateway.Handler(),
+			ReadHeaderTimeout: headerTimeout,
+			ReadTimeout:       requestTimeout,
+			IdleTimeout:       idleTimeout,
+			MaxHeaderBytes:    maxHeaderBytes,
+		},
+	}, nil
+}
+
+// listen binds the address, and explains what people run into.
+func listen(address string) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("the address %s is in use, perhaps by another gateway: stop it, or choose another with --listen", address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("this user may not listen on %s: choose a port above 1023 with --listen", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%s is no address of this machine: choose one with --listen", address)
+	case err != nil:
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return ln, nil
+}
+
+// Addr is the address that the server listens on.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Gateway returns the gateway that is served.
+func (s *Server) Gateway() *Gateway { return s.gateway }
+
+// Run serves until ctx ends, and then drains: sources publish what they have read, requests in hand are answered,
+// clients are told to come back, and the engine is closed. All of it takes no longer than the configured drain time.
+func (s *Server) Run(ctx context.Context) error {
+	sourcesCtx, stopSources := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSources()
+	var running sync.WaitGroup
+	running.Go(func() { s.sources.run(sourcesCtx) })
+
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Serve(s.listener) }()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		err = fmt.Errorf("serve on %s: %w", s.listener.Addr(), err)
+	}
+
+	s.gateway.log.Info("draining")
+	drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.gateway.cfg.Shutdown.Drain)
+	defer cancel()
+	s.gateway.hub.Drain()
+	stopSources()
+	running.Wait()
+	if httpErr := s.http.Shutdown(drainCtx); httpErr != nil && !errors.Is(httpErr, context.DeadlineExceeded) {
+		err = errors.Join(err, httpErr)
+	}
+	return errors.Join(err, s.gateway.Shutdown(drainCtx))
+}
