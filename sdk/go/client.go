@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -25,7 +26,9 @@ type Client struct {
 	failure       error         // why the line is down, or why the client is closed
 	settled       chan struct{} // closed when the first attempt has succeeded or failed
 	isSettled     bool
-	line          *line // nil while there is none
+	line          *line         // nil while there is none
+	met           chan struct{} // closed when a gateway has accepted us for the first time
+	limit         int           // of a frame, as the gateway said last; 0 before the first
 	lastID        uint64
 	requests      map[string]*request
 	quiet         chan struct{} // closed when no request is open; nil while nobody waits for that
@@ -71,6 +74,7 @@ func New(opts Options) (*Client, error) {
 		slots:         make(chan struct{}, opts.MaxInFlight),
 		demand:        make(chan struct{}, 1),
 		settled:       make(chan struct{}),
+		met:           make(chan struct{}),
 		requests:      make(map[string]*request),
 		subscriptions: make(map[wire.ChannelName]*Subscription),
 	}
@@ -178,6 +182,13 @@ func (c *Client) attach(l *line) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.line = l
+	if c.limit == 0 {
+		close(c.met)
+	}
+	c.limit = usualFrameBytes
+	if l.hello.MaxFrameBytes > 0 {
+		c.limit = int(min(l.hello.MaxFrameBytes, math.MaxInt32))
+	}
 	c.reopenAll()
 	c.resendAll()
 }

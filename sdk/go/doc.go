@@ -46,7 +46,7 @@
 //
 // A Client may be used by any number of goroutines. Publishes are sent in the order in which [Client.PublishAsync] or
 // [Client.Publish] took them. A Subscription is read by one goroutine at a time; its other methods may be called by
-// any. Slices and maps given to the client are not to be changed until the call they were given to is answered.
+// any. The client keeps no reference to the slices and maps it is given.
 //
 // # Files
 //

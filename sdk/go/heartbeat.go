@@ -37,7 +37,7 @@ func (l *line) watch() {
 		timeout = time.Duration(l.hello.HeartbeatTimeout) * time.Millisecond
 	}
 	interval = min(interval, timeout/2) // or there would be no time for the answer
-	asked := int64(-1) // when the gateway had last been heard as it was asked
+	asked := int64(-1)                  // when the gateway had last been heard as it was asked
 	for l.ctx.Err() == nil {
 		quiet := l.quietFor()
 		switch {

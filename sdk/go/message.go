@@ -81,14 +81,16 @@ func (p Payload) Unmarshal(v any) error {
 	return json.Unmarshal(p.Bytes, v)
 }
 
+// wire copies the payload: a publish that was given up may still wait to be written.
 func (p Payload) wire() wire.Payload {
+	data := bytes.Clone(p.Bytes)
 	switch p.Kind {
 	case PayloadJSON:
-		return wire.Payload{Kind: wire.PayloadJSON, Bytes: p.Bytes}
+		return wire.Payload{Kind: wire.PayloadJSON, Bytes: data}
 	case PayloadText:
-		return wire.Payload{Kind: wire.PayloadText, Bytes: p.Bytes}
+		return wire.Payload{Kind: wire.PayloadText, Bytes: data}
 	case PayloadBytes:
-		return wire.Payload{Kind: wire.PayloadBytes, Bytes: p.Bytes}
+		return wire.Payload{Kind: wire.PayloadBytes, Bytes: data}
 	case PayloadNone:
 	}
 	return wire.Payload{}

@@ -4,9 +4,17 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+const (
+	// frameOverhead is what a frame has beside its messages and its channel, generously.
+	frameOverhead = 256
+	// usualFrameBytes is what gateways accept that do not say.
+	usualFrameBytes = 64 << 10
 )
 
 // Publication is one message on its way to a channel.
@@ -114,63 +122,113 @@ func (p *Publishing) wait() (*wire.Published, error) {
 	return answer, nil
 }
 
-// PublishBatch appends messages, in their order, with one frame. There is a result for each message, unless the whole
-// batch failed. Messages that the gateway refuses for now are sent again until ctx is done.
+// PublishBatch appends messages in their order, with as few frames as the gateway's limit allows. There is a result
+// for each message, unless the batch as a whole failed. Messages that the gateway refuses for now are sent again until
+// ctx is done.
 func (c *Client) PublishBatch(ctx context.Context, channel string, batch []Publication) ([]Result, error) {
-	open := make([]int, len(batch)) // the indices of the messages without a final result
-	messages := make([]wire.Publication, len(batch))
+	open := make([]*batched, len(batch))
+	all := make([]batched, len(batch))
 	for i := range batch {
-		open[i], messages[i] = i, batch[i].wire()
+		all[i].message = batch[i].wire()
+		open[i] = &all[i]
 	}
-	results := make([]Result, len(batch))
 	waits := newBackoff()
 	for len(open) > 0 {
-		body := &wire.Publish{Channel: wire.ChannelName(channel)}
-		for _, i := range open {
-			body.Messages = append(body.Messages, messages[i])
-		}
-		wait, err := c.publishSome(ctx, body, &open, results)
+		wait, err := c.publishOpen(ctx, wire.ChannelName(channel), open)
 		if err != nil {
 			return nil, err
 		}
-		if len(open) == 0 {
-			break
+		open = slices.DeleteFunc(open, func(b *batched) bool { return !b.again })
+		if len(open) > 0 {
+			sleep(ctx, max(wait, waits.next()))
 		}
-		sleep(ctx, max(wait, waits.next()))
+	}
+	results := make([]Result, len(batch))
+	for i := range all {
+		results[i] = all[i].result
 	}
 	return results, nil
 }
 
-// publishSome sends the open messages of a batch once, notes their results, and leaves in open those to send again.
-// The wait is the longest that the gateway asked for.
-func (c *Client) publishSome(ctx context.Context, body *wire.Publish, open *[]int, results []Result) (time.Duration, error) {
-	sent, err := c.publish(ctx, body)
-	if err != nil {
-		return 0, err
+// batched is one message of a batch.
+type batched struct {
+	message wire.Publication
+	result  Result
+	again   bool // it was refused for now
+}
+
+// take notes what became of the message.
+func (b *batched) take(r *wire.PublishResult) {
+	b.result = Result{Published: publishedOf(b.message.MessageID, r)}
+	b.again = r.Err != nil && r.Err.Retryable
+	if r.Err != nil {
+		b.result.Err = errorOf(r.Err)
 	}
-	answer, err := sent.wait()
-	if err != nil {
-		return 0, err
-	}
-	if len(answer.Results) != len(*open) {
-		return 0, fmt.Errorf("publish to %s: the gateway gave %d results for %d messages", body.Channel, len(answer.Results), len(*open))
-	}
-	var wait time.Duration
-	var again []int
-	for at, i := range *open {
-		result := &answer.Results[at]
-		results[i] = Result{Published: publishedOf(body.Messages[at].MessageID, result)}
-		if result.Err == nil {
-			continue
+}
+
+// publishOpen sends messages once and notes their results. The wait is the longest that the gateway asked for.
+func (c *Client) publishOpen(ctx context.Context, channel wire.ChannelName, open []*batched) (wait time.Duration, err error) {
+	var sent []*Publishing
+	for _, body := range c.frames(ctx, channel, open) {
+		p, err := c.publish(ctx, body)
+		if err != nil {
+			return 0, err
 		}
-		results[i].Err = errorOf(result.Err)
-		if result.Err.Retryable {
-			again = append(again, i)
-			wait = max(wait, result.Err.RetryAfter)
-		}
+		sent = append(sent, p)
 	}
-	*open = again
+	for _, p := range sent {
+		answer, err := p.wait()
+		if err != nil {
+			return 0, err
+		}
+		asked := p.request.body.(*wire.Publish).Messages
+		if len(answer.Results) != len(asked) {
+			return 0, fmt.Errorf("publish to %s: the gateway gave %d results for %d messages", channel, len(answer.Results), len(asked))
+		}
+		for i := range answer.Results {
+			open[i].take(&answer.Results[i])
+			if open[i].again {
+				wait = max(wait, answer.Results[i].Err.RetryAfter)
+			}
+		}
+		open = open[len(asked):]
+	}
 	return wait, nil
+}
+
+// frames divides messages over frames that the gateway accepts. A message that is too large by itself has a frame of
+// its own, and is refused with it.
+func (c *Client) frames(ctx context.Context, channel wire.ChannelName, open []*batched) []*wire.Publish {
+	limit := c.frameLimit(ctx)
+	var bodies []*wire.Publish
+	room := 0
+	var encoded []byte
+	for _, b := range open {
+		// With its own channel and type, a message alone is larger than it is among others.
+		alone := wire.Frame{Body: &wire.Publish{Channel: channel, Publication: b.message}}
+		encoded = c.opts.Codec.wire().Append(encoded[:0], &alone)
+		size := len(encoded)
+		if last := len(bodies) - 1; last < 0 || size > room || len(bodies[last].Messages) == wire.MaxBatch {
+			bodies = append(bodies, &wire.Publish{Channel: channel})
+			room = limit - frameOverhead - len(channel)
+		}
+		last := bodies[len(bodies)-1]
+		last.Messages = append(last.Messages, b.message)
+		room -= size
+	}
+	return bodies
+}
+
+// frameLimit is the size of the frames that the gateway accepts. It is known once there has been a line.
+func (c *Client) frameLimit(ctx context.Context) int {
+	select {
+	case <-c.met:
+	case <-ctx.Done():
+	case <-c.ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.limit
 }
 
 func publishedOf(id string, r *wire.PublishResult) Published {

@@ -3,6 +3,7 @@ package magpieclient
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -302,5 +303,47 @@ func TestCloseFailsWhatIsOpen(t *testing.T) {
 		if _, err := opening(); !errors.Is(err, ErrClosed) {
 			t.Errorf("subscribe: %v", err)
 		}
+	})
+}
+
+func TestPublishBatchKeepsToTheGatewaysLimits(t *testing.T) {
+	inBubble(t, func(t *testing.T, g *gateway) {
+		c, p := g.open(g.options()) // of 1,000 bytes
+		var batch []Publication
+		for i := range 20 {
+			batch = append(batch, Publication{ID: fmt.Sprint(i), Payload: Text(strings.Repeat("x", 150))})
+		}
+		results := begin(func() ([]Result, error) { return c.PublishBatch(t.Context(), "c", batch) })
+		at := 0
+		for at < len(batch) {
+			f := p.expect("publish")
+			messages, _ := f["messages"].([]any)
+			if len(messages) < 2 {
+				t.Errorf("a frame has %d messages", len(messages))
+			}
+			answers := make([]string, len(messages))
+			for i, m := range messages {
+				if m, _ := m.(map[string]any); m["messageId"] != fmt.Sprint(at) {
+					t.Errorf("message %d is %v", at, m)
+				}
+				at++
+				answers[i] = fmt.Sprintf(`{"position":{"epoch":"k","offset":%d}}`, at)
+			}
+			p.send(`{"type":"published","requestId":%q,"results":[%s]}`, f.id(), strings.Join(answers, ","))
+		}
+		got, err := results()
+		if err != nil || len(got) != len(batch) {
+			t.Fatalf("PublishBatch = %v, %v", got, err)
+		}
+		for i, result := range got {
+			if result.Position.Offset != uint64(i+1) || result.ID != batch[i].ID {
+				t.Errorf("result %d is %+v", i, result)
+			}
+		}
+		batch[7].Payload = Text(strings.Repeat("x", 2000))
+		if _, err := c.PublishBatch(t.Context(), "c", batch[7:8]); CodeOf(err) != CodeInvalidArgument {
+			t.Errorf("a message beyond the limit: %v", err)
+		}
+		p.finish(c)
 	})
 }
