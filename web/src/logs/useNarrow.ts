@@ -1,0 +1,15 @@
+import { onScopeDispose, readonly, ref, type Ref } from "vue";
+
+/** Tells whether the page is too narrow for rows of one line. */
+export function useNarrow(): Readonly<Ref<boolean>> {
+  const query = window.matchMedia("(max-width: 720px)");
+  const narrow = ref(query.matches);
+  const listen = (): void => {
+    narrow.value = query.matches;
+  };
+  query.addEventListener("change", listen);
+  onScopeDispose(() => {
+    query.removeEventListener("change", listen);
+  });
+  return readonly(narrow);
+}
