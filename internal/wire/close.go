@@ -33,6 +33,7 @@ func (c CloseCode) Reconnect() bool {
 	switch c {
 	case CloseProtocolError, CloseUnsupportedData, CloseInvalidPayload, CloseTooBig:
 		return false
+	default:
+		return c < 4500
 	}
-	return c < 4500
 }

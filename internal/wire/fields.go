@@ -337,7 +337,7 @@ func (b *Goodbye) fields(c coder) {
 	code := at(1, "code").atMost(math.MaxUint16)
 	n := uint64(b.Code)
 	c.number(code, &n)
-	if c.has(code) {
+	if c.has(code) && n <= math.MaxUint16 {
 		b.Code = CloseCode(n)
 	}
 	c.text(at(2, "reason"), &b.Reason)

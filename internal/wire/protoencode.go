@@ -32,7 +32,7 @@ func (e *protoEncoder) integer(f field, n *int64) {
 		return
 	}
 	e.buf = protowire.AppendTag(e.buf, f.num, protowire.VarintType)
-	e.buf = protowire.AppendVarint(e.buf, uint64(max(*n, 0))) //nolint:gosec // not negative
+	e.buf = protowire.AppendVarint(e.buf, uint64(max(*n, 0)))
 }
 
 func (e *protoEncoder) flag(f field, b *bool) {
