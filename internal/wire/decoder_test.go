@@ -9,6 +9,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -246,5 +248,19 @@ func TestPositionTwiceInALargeTable(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "a key of resume.positions at byte") {
 			t.Errorf("%v: got %v", c, err)
 		}
+	}
+}
+
+// The same where each position comes in a part of its own, as Protobuf allows.
+func TestPositionTwiceInManyParts(t *testing.T) {
+	var body []byte
+	for i := range 100 {
+		entry := protowire.AppendString([]byte{0x0a}, "c"+strings.Repeat("x", i%99))
+		body = protowire.AppendBytes(append(body, 0x12), protowire.AppendBytes([]byte{0x12}, entry))
+	}
+	var f wire.Frame
+	err := new(wire.Decoder).Decode(wire.Protobuf, protowire.AppendBytes([]byte{0x52}, body), &f)
+	if err == nil || !strings.Contains(err.Error(), `stands there twice: "c"`) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -61,7 +61,7 @@ func (r *jsonReader) table(f field, t table) {
 	}
 	r.enter(f.name, -1)
 	defer r.leave()
-	r.beginTable()
+	r.beginTable(t)
 	for i := range items {
 		if r.err != nil {
 			return

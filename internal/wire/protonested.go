@@ -33,7 +33,7 @@ func (r *protoReader) list(f field, l list) {
 }
 
 func (r *protoReader) table(f field, t table) {
-	r.beginTable()
+	r.beginTable(t)
 	count := r.count(f, t)
 	r.enter(f.name, -1)
 	defer r.leave()
