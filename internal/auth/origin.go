@@ -118,7 +118,7 @@ func IsLoopback(host string) bool {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	return err == nil && addr.IsLoopback()
 }
 
 // isSame reports whether the origin is the one the request was sent to. Where TLS ends at a proxy the gateway cannot

@@ -52,6 +52,7 @@ func TestOrigin(t *testing.T) {
 		"listed, other case, default port":  {origin: "https://APP.example.com:443", host: "gateway", allowed: list, want: true},
 		"listed, other port":                {origin: "https://app.example.com:8443", host: "gateway", allowed: list},
 		"listed, other scheme":              {origin: "http://app.example.com", host: "gateway", allowed: list},
+		"listed, other scheme, same port":   {origin: "https://[::1]:5173", host: "gateway", allowed: list},
 		"listed, host with a suffix":        {origin: "https://app.example.com.evil", host: "gateway", allowed: list},
 		"listed, dot at the end":            {origin: "https://app.example.com.", host: "gateway", allowed: list},
 		"listed, subdomain of an exact one": {origin: "https://x.app.example.com", host: "gateway", allowed: list},

@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// maxListItems bounds each list of a configuration.
-const maxListItems = 1000
+// The bounds of lists. That of text is also how many patterns a list of rights may have, each of which may be tried for
+// each message.
+const (
+	maxTexts = 256
+	maxItems = 1000
+)
 
 // decoder holds what reading one source needs.
 type decoder struct {
@@ -80,7 +84,7 @@ func (s *section) section(key string, read func(*section)) {
 // items reads a list of mappings.
 func (s *section) items(key string, read func(*section)) {
 	v := s.find(key)
-	if v == nil || !s.isList(key, v) {
+	if v == nil || !s.isList(key, v, maxItems) {
 		return
 	}
 	for i, item := range v.list {
@@ -90,12 +94,12 @@ func (s *section) items(key string, read func(*section)) {
 	}
 }
 
-func (s *section) isList(key string, v *value) bool {
+func (s *section) isList(key string, v *value, most int) bool {
 	switch {
 	case v.kind != kindList && v.kind != kindNone:
 		s.refuse(key, v, "expected a list")
-	case len(v.list) > maxListItems:
-		s.problems.add(v.at, s.path+key, "found %d items: expected at most %d", len(v.list), maxListItems)
+	case len(v.list) > most:
+		s.problems.add(v.at, s.path+key, "found %d items: expected at most %d", len(v.list), most)
 	default:
 		return true
 	}
@@ -105,7 +109,7 @@ func (s *section) isList(key string, v *value) bool {
 // texts reads a list of text, each item of which must pass check.
 func (s *section) texts(key string, into *[]string, check func(string) error) {
 	v := s.find(key)
-	if v == nil || !s.isList(key, v) {
+	if v == nil || !s.isList(key, v, maxTexts) {
 		return
 	}
 	var list []string // nil when empty, as in [Default]

@@ -49,6 +49,8 @@ func TestFaultsNameKeyPlaceAndWhatIsAllowed(t *testing.T) {
 		"node id with a space":   {"node_id: a b", `f.yaml:2:10: node_id: found "a b": expected at most 128 letters, digits, '_', '-' and dots`},
 		"origin with a path":     {"origins: [https://a.example/x]", `f.yaml:2:11: origins[0]: found "https://a.example/x": ` + origin},
 		"origin for everybody":   {`origins: ["*"]`, `f.yaml:2:11: origins[0]: found "*": ` + origin},
+		"long list":              {"origins: [" + strings.Repeat("a,", 257) + "]", "f.yaml:2:10: origins: found 257 items: expected at most 256"},
+		"long list of sections":  {"namespaces: [" + strings.Repeat("{},", 1001) + "]", "f.yaml:2:13: namespaces: found 1001 items: expected at most 1000"},
 		"second item of a list":  {"origins:\n- null\n- https://a.example\n- a", `f.yaml:3:3: origins[0]: found nothing: ` + origin + "\n" + `f.yaml:5:3: origins[2]: found "a": ` + origin},
 		"log channel elsewhere":  {"logs: {channel: chat.lobby}", `f.yaml:2:17: logs.channel: found "chat.lobby": expected a channel whose name begins with logs., such as logs.local`},
 		"glob that is none":      {`logs: {globs: ["["]}`, `f.yaml:2:16: logs.globs[0]: found "[": expected a file pattern such as /var/log/app/*.log`},
