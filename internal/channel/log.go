@@ -50,7 +50,7 @@ func (s *Space) NewLog(name wire.ChannelName, epoch wire.Epoch, retention Retent
 	l := &Log{space: s, name: name, epoch: epoch, retention: retention, touched: s.now()}
 	l.head.Store(1)
 	l.chunks.Store(new([]*chunk))
-	l.charge(logOverhead + len(name))
+	l.charge(l.ownCost())
 	return l
 }
 
@@ -166,9 +166,13 @@ func (l *Log) Close(force bool) bool {
 	}
 	l.dropAll()
 	l.closed = true
-	l.charge(-int(l.cost.Load()))
+	// Only what is the log's own: a view that a reader makes at this moment is charged and given back by that reader.
+	l.charge(-l.ownCost())
 	return true
 }
+
+// ownCost is what the log charges beside its chunks, views and message ids.
+func (l *Log) ownCost() int { return logOverhead + len(l.name) }
 
 func (l *Log) charge(n int) {
 	l.cost.Add(int64(n))
