@@ -21,11 +21,9 @@ type candidate struct {
 // scan looks where the paths lead: to a file that is followed already, under this name or another, or to a new one.
 func (w *watcher) scan() {
 	listed := w.listed()
-	at := make(map[string]*generation, len(listed)) // before this scan
+	at := make(map[string]*generation, len(listed)) // what was last at a path, even if it is gone already
 	for _, g := range listed {
-		if g.named.Load() {
-			at[g.path] = g
-		}
+		at[g.path] = g
 	}
 	named := map[*generation]bool{}
 	seen := map[string]bool{}
