@@ -17,6 +17,7 @@ export class LogFeed {
   readonly #pump: Pump;
   readonly #unlisten: (() => void)[];
   #seen = false;
+  #tail = 0;
   #downSince: number | undefined;
 
   /** onStep hears after each slice of work how many shown rows left at the beginning. */
@@ -32,6 +33,8 @@ export class LogFeed {
       from: { last: historyRecords },
       onMessage: (message) => {
         store.add(message);
+        // What was there before is history, not traffic.
+        if (message.offset > this.#tail) store.rate.add(1, performance.now());
         this.#pump.request();
       },
       onGap: ({ fromOffset, toOffset, reason }) => {
@@ -80,6 +83,7 @@ export class LogFeed {
   }
 
   #subscribed({ channel, position, tail }: SubscribedFrame): void {
+    this.#tail = tail;
     const { state } = this.#client;
     const node = state.kind === "connected" ? (state.session.nodeId ?? "") : "";
     const now = Date.now();

@@ -35,11 +35,10 @@ export class LogStore {
   readonly counts = new Array<number>(levels.length + 1).fill(0);
   /** How many records of each service are held. */
   readonly services = new Map<string, number>();
+  /** How many records come; whoever feeds the store counts them. */
   readonly rate = new Rate();
   /** How many rows went because the ring was full. */
   dropped = 0;
-  /** How many records came. */
-  received = 0;
   view = new View();
   /** Counts the views: a new one came with another filter. */
   generation = 0;
@@ -92,12 +91,10 @@ export class LogStore {
 
   /** Works until the deadline of the clock, or until nothing is left. */
   step(deadline: number, clock: () => number): StepResult {
-    const receivedBefore = this.received;
     do {
       if (this.#rebuild !== undefined) this.#look(this.#rebuild);
       else this.#take();
     } while (this.busy && clock() < deadline);
-    this.rate.add(this.received - receivedBefore, clock());
     return { dropped: this.view.dropBefore(this.ring.first), more: this.busy };
   }
 
@@ -121,7 +118,6 @@ export class LogStore {
       return;
     }
     const row = recordRow(seq, input.message);
-    this.received++;
     this.#push(row);
     this.#count(row, 1);
     if (this.#matches(row)) this.view.push(seq);

@@ -1,0 +1,92 @@
+import type { Client, Subscription } from "@magpie-bridge/client";
+import { shallowRef, type ShallowRef } from "vue";
+import { Pump } from "../logs/pump";
+import { type ChatEntry, type ChatMessage, readMessage } from "./entry";
+import type { TabIdentity } from "./identity";
+
+/** How many earlier messages are read on entry. */
+export const historyMessages = 200;
+
+/** How many entries a tab holds; the oldest go. */
+export const maxEntries = 1_000;
+
+/** ChatRoom is one conversation: what came, and what this tab has said that did not come back yet. */
+export class ChatRoom {
+  /** The conversation in its order; what is on its way stands last. */
+  readonly entries: ShallowRef<readonly ChatEntry[]> = shallowRef([]);
+
+  readonly #client: Client;
+  readonly #channel: string;
+  readonly #identity: TabIdentity;
+  readonly #subscription: Subscription;
+  // A flood of messages is drawn once a frame.
+  readonly #pump = new Pump(() => {
+    this.entries.value = [...this.#received, ...this.#outbox.values()];
+    return false;
+  });
+  #received: ChatEntry[] = [];
+  readonly #outbox = new Map<string, ChatMessage>();
+
+  constructor(client: Client, channel: string, identity: TabIdentity) {
+    this.#client = client;
+    this.#channel = channel;
+    this.#identity = identity;
+    this.#subscription = client.subscribe(channel, {
+      from: { last: historyMessages },
+      onMessage: (frame) => {
+        const message = readMessage(frame, (id) => identity.owns(id));
+        if (message !== undefined) this.#receive(message);
+      },
+      onGap: ({ fromOffset, toOffset, epoch, reason }) => {
+        this.#receive({
+          kind: "notice",
+          id: `gap ${epoch} ${String(fromOffset)}`,
+          time: Date.now(),
+          missing: reason === "epoch" ? undefined : toOffset - fromOffset + 1,
+        });
+      },
+    });
+  }
+
+  /** Says something. */
+  send(username: string, text: string): void {
+    const id = this.#identity.nextId();
+    this.#publish({ kind: "message", id, username, text, time: Date.now(), own: true, status: "sending" });
+  }
+
+  /** Says again what failed, under its first identifier: should it have arrived after all, it is not said twice. */
+  retry(id: string): void {
+    const message = this.#outbox.get(id);
+    if (message?.status === "failed") this.#publish({ ...message, status: "sending" });
+  }
+
+  /** Forgets what failed. */
+  discard(id: string): void {
+    this.#outbox.delete(id);
+    this.#pump.request();
+  }
+
+  /** Leaves the room. */
+  close(): void {
+    this.#subscription.close();
+    this.#pump.stop();
+  }
+
+  #publish(message: ChatMessage): void {
+    const { id, username, text } = message;
+    this.#outbox.set(id, message);
+    this.#pump.request();
+    this.#client.publish(this.#channel, { messageId: id, data: { username, message: text } }).catch(() => {
+      if (!this.#outbox.has(id)) return;
+      this.#outbox.set(id, { ...message, status: "failed" });
+      this.#pump.request();
+    });
+  }
+
+  #receive(entry: ChatEntry): void {
+    this.#outbox.delete(entry.id);
+    this.#received.push(entry);
+    if (this.#received.length > maxEntries) this.#received = this.#received.slice(-maxEntries);
+    this.#pump.request();
+  }
+}
