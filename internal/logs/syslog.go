@@ -175,7 +175,7 @@ func (t *textParser) glog() bool {
 	}
 	month, ok1 := number(t.s[1:3])
 	day, ok2 := number(t.s[3:5])
-	clock, nanos, n, ok3 := clockTime(t.s[6:])
+	c, n, ok3 := clockTime(t.s[6:])
 	if level == LevelUnknown || !ok1 || !ok2 || !ok3 || month < 1 || month > 12 {
 		return false
 	}
@@ -184,7 +184,7 @@ func (t *textParser) glog() bool {
 	if !ok || !allDigits(thread) || strings.Contains(caller, " ") {
 		return false
 	}
-	at, ok := withoutYear(time.Month(month), day, clock, nanos, t.now(), t.location())
+	at, ok := withoutYear(time.Month(month), day, c, t.now().In(t.location()))
 	if !ok {
 		return false
 	}

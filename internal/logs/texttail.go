@@ -207,7 +207,7 @@ func (t *textParser) pythonBasic() bool {
 // logbackClock reads logback's default pattern, "23:14:00.123 [main] INFO  com.acme.Order - message", which has no date:
 // the clock becomes a field.
 func (t *textParser) logbackClock() bool {
-	_, _, n, ok := clockTime(t.s)
+	_, n, ok := clockTime(t.s)
 	if !ok || n == len(t.s) || t.s[n] != ' ' {
 		return false
 	}

@@ -86,7 +86,7 @@ func isoStamp(s string, loc *time.Location) (stamp, bool) {
 	year, ok1 := number(s[0:4])
 	month, ok2 := number(s[5:7])
 	day, ok3 := number(s[8:10])
-	clock, nanos, n, ok4 := clockTime(s[11:])
+	c, n, ok4 := clockTime(s[11:])
 	if !ok1 || !ok2 || !ok3 || !ok4 || year < minYear {
 		return stamp{}, false
 	}
@@ -101,7 +101,7 @@ func isoStamp(s string, loc *time.Location) (stamp, bool) {
 	if t.Day() != day || int(t.Month()) != month {
 		return stamp{}, false
 	}
-	st.time = time.Date(year, time.Month(month), day, clock/3600, clock/60%60, clock%60, nanos, loc).Add(-offset)
+	st.time = c.on(year, time.Month(month), day, loc).Add(-offset)
 	return st, validYear(st.time)
 }
 
@@ -110,28 +110,37 @@ func validYear(t time.Time) bool {
 	return minYear <= year && year <= maxYear
 }
 
+// clock is a time of day.
+type clock struct{ hour, minute, second, nanos int }
+
+func (c clock) on(year int, month time.Month, day int, loc *time.Location) time.Time {
+	return time.Date(year, month, day, c.hour, c.minute, c.second, c.nanos, loc)
+}
+
 // clockTime reads 15:04:05 and a fraction after it, and tells how long both are.
-func clockTime(s string) (seconds, nanos, length int, ok bool) {
+func clockTime(s string) (c clock, length int, ok bool) {
 	const layout = "15:04:05"
 	if len(s) < len(layout) || s[2] != ':' || s[5] != ':' {
-		return 0, 0, 0, false
+		return clock{}, 0, false
 	}
-	hour, ok1 := number(s[0:2])
-	minute, ok2 := number(s[3:5])
-	second, ok3 := number(s[6:8])
-	if !ok1 || !ok2 || !ok3 || hour > 23 || minute > 59 || second > 60 {
-		return 0, 0, 0, false
+	var ok1, ok2, ok3 bool
+	c.hour, ok1 = number(s[0:2])
+	c.minute, ok2 = number(s[3:5])
+	c.second, ok3 = number(s[6:8])
+	if !ok1 || !ok2 || !ok3 || c.hour > 23 || c.minute > 59 || c.second > 60 {
+		return clock{}, 0, false
 	}
+	c.second = min(c.second, 59) // a leap second has no place in the clocks that read this
 	length = len(layout)
 	if len(s) > length+1 && (s[length] == '.' || s[length] == ',') && isDigit(s[length+1]) {
 		end := length + 1
 		for end < len(s) && isDigit(s[end]) {
 			end++
 		}
-		nanos = int(fractionNanos(s[length+1 : end]))
+		c.nanos = int(fractionNanos(s[length+1 : end]))
 		length = end
 	}
-	return hour*3600 + minute*60 + min(second, 59), nanos, length, true
+	return c, length, true
 }
 
 // zoneOffset reads Z, +01:00, +0100 or +01, and " UTC" and " +0100" too.
@@ -221,18 +230,18 @@ func bsdStamp(s string, now time.Time, loc *time.Location) (stamp, bool) {
 	}
 	month, ok1 := monthNumber(s[:3])
 	day, ok2 := number(strings.TrimPrefix(s[4:6], " "))
-	clock, nanos, n, ok3 := clockTime(s[7:])
+	c, n, ok3 := clockTime(s[7:])
 	if !ok1 || !ok2 || !ok3 {
 		return stamp{}, false
 	}
-	t, ok := withoutYear(month, day, clock, nanos, now, loc)
+	t, ok := withoutYear(month, day, c, now.In(loc))
 	return stamp{time: t, length: 7 + n}, ok
 }
 
-func withoutYear(month time.Month, day, clock, nanos int, now time.Time, loc *time.Location) (time.Time, bool) {
-	now = now.In(loc)
+// withoutYear finds the year of a date, in the zone of now.
+func withoutYear(month time.Month, day int, c clock, now time.Time) (time.Time, bool) {
 	for year := now.Year() + 1; year >= now.Year()-4; year-- { // a 29th of February may be four years back
-		t := time.Date(year, month, day, clock/3600, clock/60%60, clock%60, nanos, loc)
+		t := c.on(year, month, day, now.Location())
 		if t.Month() == month && t.Day() == day && !t.After(now.AddDate(0, 0, 1)) {
 			return t, validYear(t)
 		}

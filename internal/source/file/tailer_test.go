@@ -126,7 +126,7 @@ func follow(t *testing.T, g *gateway, options Options, change func(*Tailer)) *fo
 	if change != nil {
 		change(tailer)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	f := &following{Tailer: tailer, t: t, gateway: g, log: log, cancel: cancel, ended: make(chan error, 1)}
 	go func() { f.ended <- tailer.Run(ctx) }()
 	t.Cleanup(func() { cancel() })
@@ -219,6 +219,7 @@ func firstDifference(t *testing.T, got, want []string) {
 }
 
 func TestBurstIsCompleteInOrderAndOnce(t *testing.T) {
+	t.Parallel()
 	const lines = 50_000
 	path := filepath.Join(t.TempDir(), "app.log")
 	write(t, path, "")
@@ -240,6 +241,7 @@ func TestBurstIsCompleteInOrderAndOnce(t *testing.T) {
 }
 
 func TestRotationByRename(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name     string
 		noEvents bool
@@ -284,6 +286,7 @@ func TestRotationByRename(t *testing.T) {
 
 // A program writes to the file that was renamed until it is told to open the new one.
 func TestRotationWithALateWriter(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	write(t, path, "")
 	f := follow(t, newGateway(), Options{Paths: []string{path}}, func(t *Tailer) { t.quiet = 500 * time.Millisecond })
@@ -304,6 +307,7 @@ func TestRotationWithALateWriter(t *testing.T) {
 
 // A pattern that also matches rotated files must not read them a second time.
 func TestRotationWithinAPattern(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "app.log")
 	write(t, path, "1\n")
@@ -320,6 +324,7 @@ func TestRotationWithinAPattern(t *testing.T) {
 }
 
 func TestCopyTruncate(t *testing.T) {
+	t.Parallel()
 	for _, noEvents := range []bool{false, true} {
 		t.Run(fmt.Sprint("polling ", noEvents), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "app.log")
@@ -346,6 +351,7 @@ func TestCopyTruncate(t *testing.T) {
 
 // The same lines after a truncation are new lines, although they stand at the same offsets of the same file.
 func TestTruncationWithTheSameText(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	write(t, path, "begin\nend\n")
 	f := follow(t, newGateway(), Options{Paths: []string{path}}, nil)
@@ -360,6 +366,7 @@ func TestTruncationWithTheSameText(t *testing.T) {
 
 // A writer that keeps its offset leaves a hole where the truncated text was.
 func TestTruncationUnderAWriterThatKeepsItsOffset(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	w, err := os.Create(path)
 	if err != nil {
@@ -383,6 +390,7 @@ func TestTruncationUnderAWriterThatKeepsItsOffset(t *testing.T) {
 }
 
 func TestDeletionAndInodeReuse(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	var want []string
 	f := follow(t, newGateway(), Options{Paths: []string{path}}, func(t *Tailer) { t.quiet = 50 * time.Millisecond })
@@ -399,6 +407,7 @@ func TestDeletionAndInodeReuse(t *testing.T) {
 }
 
 func TestNewFilesJoin(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.log"), "old\n")
 	f := follow(t, newGateway(), Options{Paths: []string{filepath.Join(dir, "*.log"), filepath.Join(dir, "*", "*.log")}, From: FromEnd}, nil)
@@ -418,6 +427,7 @@ func TestNewFilesJoin(t *testing.T) {
 }
 
 func TestPartialLines(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	write(t, path, "whole\nbegun")
 	f := follow(t, newGateway(), Options{Paths: []string{path}, From: FromEnd}, nil)
@@ -432,6 +442,7 @@ func TestPartialLines(t *testing.T) {
 }
 
 func TestStackTracesAreOneRecord(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	write(t, path, "ERROR boom\n\tat A.b(A.java:1)\nCaused by: x\n\t... 2 more\nINFO next\n")
 	f := follow(t, newGateway(), Options{Paths: []string{path}}, nil)
@@ -466,6 +477,7 @@ func TestFrom(t *testing.T) {
 
 // What is read again after a restart has the same ids.
 func TestRestartPublishesTheSameIDs(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	text, lines := numbered(0, 1500)
 	write(t, path, text)
@@ -483,6 +495,7 @@ func TestRestartPublishesTheSameIDs(t *testing.T) {
 }
 
 func TestWhatIsNoLogIsSkipped(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"app.log": "yes\n", "old.log.gz": "x", "wtmp": "x\n", "image": "a\x00b\n", "x.journal": "x",
@@ -515,6 +528,7 @@ func (f *following) touch(dir string) {
 }
 
 func TestSymbolicLinks(t *testing.T) {
+	t.Parallel()
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	target := filepath.Join(elsewhere, "one")
 	write(t, target, "1\n")
@@ -539,6 +553,7 @@ func TestSymbolicLinks(t *testing.T) {
 }
 
 func TestUnreadableFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	loop := path // a link to itself cannot be opened by anyone, not even by root
 	if err := os.Symlink(loop, path); err != nil {
@@ -558,6 +573,7 @@ func TestUnreadableFile(t *testing.T) {
 
 // While publishing is held up, nothing is read ahead, and files that are rotated meanwhile are not lost.
 func TestBackPressure(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	write(t, path, "")
 	g := newGateway()
@@ -584,6 +600,7 @@ func TestBackPressure(t *testing.T) {
 }
 
 func TestTooManyFiles(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for i := range 5 {
 		write(t, filepath.Join(dir, fmt.Sprint(i, ".log")), "x\n")
@@ -600,6 +617,7 @@ func TestTooManyFiles(t *testing.T) {
 }
 
 func TestStandardInput(t *testing.T) {
+	t.Parallel()
 	g := newGateway()
 	f := follow(t, g, Options{Paths: []string{Stdin}, Stdin: strings.NewReader("one\n  more of one\ntwo")}, nil)
 	if err := <-f.ended; err != nil {
@@ -612,6 +630,7 @@ func TestStandardInput(t *testing.T) {
 }
 
 func TestRunTellsWhatWasNotPublished(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	write(t, path, "x\n")
 	g := newGateway()
