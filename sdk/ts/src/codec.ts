@@ -32,7 +32,8 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
   connect: (f, requestId) => ({
     type: "connect",
     requestId,
-    token: f.string("token"),
+    // An empty token is none.
+    token: f.string("token") || undefined,
     resume: readResume(f.fields("resume")),
     client: readClient(f.fields("client")),
     device: f.string("device"),
@@ -108,8 +109,8 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
     type: "gap",
     channel: f.text("channel"),
     epoch: f.text("epoch"),
-    fromOffset: f.count("fromOffset"),
-    toOffset: f.count("toOffset"),
+    fromOffset: f.integer("fromOffset"),
+    toOffset: f.integer("toOffset"),
     reason: f.text("reason"),
   }),
   call: (f, requestId) => ({
@@ -194,7 +195,7 @@ function readPublishResult(f: Fields): PublishResultBody {
   const error = f.fields("error");
   return {
     position: position && readPosition(position),
-    duplicate: f.boolean("duplicate"),
+    duplicate: f.boolean("duplicate") ?? (position && false),
     error: error && readError(error),
   };
 }

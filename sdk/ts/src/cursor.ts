@@ -46,6 +46,6 @@ export class Cursor {
 
   /** Moves past entries that are lost. The range of another epoch says nothing about this one. */
   lose(gap: GapFrame): void {
-    if (gap.reason === "retention") this.skip({ epoch: gap.epoch, offset: gap.toOffset });
+    if (gap.reason === "retention") this.skip({ epoch: gap.epoch, offset: gap.toOffset ?? 0 });
   }
 }

@@ -19,7 +19,7 @@ export class Fields {
 
   /** Reads a string that may be absent. */
   string(name: string): string | undefined {
-    const value = this.object[name];
+    const value = this.#value(name);
     if (value === undefined || typeof value === "string") return value;
     throw this.#mismatch(name, "a string");
   }
@@ -31,7 +31,7 @@ export class Fields {
 
   /** Reads a whole number that may be absent. */
   integer(name: string): number | undefined {
-    const value = this.object[name];
+    const value = this.#value(name);
     if (value === undefined || (typeof value === "number" && Number.isSafeInteger(value))) return value;
     throw this.#mismatch(name, "a whole number below 2^53");
   }
@@ -43,19 +43,19 @@ export class Fields {
 
   /** Reads a truth value that may be absent. */
   boolean(name: string): boolean | undefined {
-    const value = this.object[name];
+    const value = this.#value(name);
     if (value === undefined || typeof value === "boolean") return value;
     throw this.#mismatch(name, "true or false");
   }
 
-  /** Reads any JSON value. */
+  /** Reads any JSON value; here null is a value too. */
   json(name: string): Json | undefined {
     return this.object[name];
   }
 
   /** Reads an object that may be absent. */
   fields(name: string): Fields | undefined {
-    const value = this.object[name];
+    const value = this.#value(name);
     if (value === undefined) return undefined;
     if (isObject(value)) return new Fields(value, `${this.path}.${name}`);
     throw this.#mismatch(name, "an object");
@@ -70,7 +70,7 @@ export class Fields {
 
   /** Reads an array of objects that may be absent. */
   list(name: string): Fields[] | undefined {
-    const value = this.object[name];
+    const value = this.#value(name);
     if (value === undefined) return undefined;
     if (!Array.isArray(value)) throw this.#mismatch(name, "an array");
     return (value as readonly Json[]).map((item, index) => {
@@ -89,6 +89,11 @@ export class Fields {
     const fields = this.fields(name);
     if (fields === undefined) return undefined;
     return Object.fromEntries(Object.keys(fields.object).map((key) => [key, read(fields, key)]));
+  }
+
+  // Elsewhere null says what an absent field says.
+  #value(name: string): Exclude<Json, null> | undefined {
+    return this.object[name] ?? undefined;
   }
 
   #mismatch(name: string, expected: string): FormatError {

@@ -119,13 +119,16 @@ export interface PositionFrame {
   readonly position: Position;
 }
 
-/** Entries that cannot be delivered any more. The reason is retention, epoch or beyond_tail. */
+/**
+ * Entries that cannot be delivered any more. The reason is retention, epoch or beyond_tail; with epoch the range may be
+ * unknown.
+ */
 export interface GapFrame {
   readonly type: "gap";
   readonly channel: string;
   readonly epoch: string;
-  readonly fromOffset: number;
-  readonly toOffset: number;
+  readonly fromOffset?: number;
+  readonly toOffset?: number;
   readonly reason: string;
 }
 
