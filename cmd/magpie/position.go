@@ -61,9 +61,11 @@ func openPositions(path string, output io.Writer) (*positionFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the position file: %w", err)
 	}
-	if err := json.Unmarshal(data, &p.state); err != nil || p.state.Positions == nil {
+	var saved positionState
+	if err := json.Unmarshal(data, &saved); err != nil || saved.Positions == nil {
 		return nil, usagef("%s is not a position file: name another one, or delete it to start anew", path)
 	}
+	p.state = saved
 	return p, p.settle()
 }
 

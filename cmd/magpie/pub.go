@@ -117,7 +117,7 @@ func (f *pubFlags) publish(ctx context.Context, env environment, args []string) 
 	if failure == nil {
 		failure = s.err
 	}
-	if err := report.finish(); err != nil {
+	if err := report.finish(failure == nil || report.count > 0); err != nil {
 		return err
 	}
 	if failure != nil {
@@ -321,8 +321,9 @@ func (r *pubReport) wait(sent underWay, flush bool) error {
 	return err
 }
 
-func (r *pubReport) finish() error {
-	if !r.flags.json && !r.flags.line.quiet {
+// finish writes what is left to say; told is false when the error says it all.
+func (r *pubReport) finish(told bool) error {
+	if told && !r.flags.json && !r.flags.line.quiet {
 		r.summarise()
 	}
 	return r.out.Flush()
@@ -341,7 +342,7 @@ func (r *pubReport) summarise() {
 		fmt.Fprintf(r.out, "published to %s at %s%s\n", r.channel, r.last.Position, note) //nolint:errcheck // see above
 		return
 	}
-	fmt.Fprintf(r.out, "published %d messages to %s", r.count, r.channel) //nolint:errcheck // see above
+	fmt.Fprintf(r.out, "published %s to %s", counted(int64(r.count), "message"), r.channel) //nolint:errcheck // see above
 	if r.count > 0 {
 		fmt.Fprintf(r.out, ", the last at %s%s", r.last.Position, note) //nolint:errcheck // see above
 	}

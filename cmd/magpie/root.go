@@ -80,7 +80,7 @@ configuration is wrong.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SuggestionsMinimumDistance = 2
+	root.SuggestionsMinimumDistance = 1
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(

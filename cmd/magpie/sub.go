@@ -187,30 +187,30 @@ func (p *printer) begin(s *magpieclient.Subscription) error {
 func (p *printer) print(s *magpieclient.Subscription, event magpieclient.Event) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.flags.count > 0 && p.left == 0 {
+	if p.enough() {
 		return errEnough
 	}
 	p.buf = p.buf[:0]
-	for range subBatch {
+	for n, more := 1, true; more; n++ {
 		if err := p.add(event); err != nil {
 			return err
 		}
-		if p.flags.count > 0 && p.left == 0 {
-			break
+		if n == subBatch || p.enough() {
+			break // before another event is taken, which would be lost
 		}
-		var more bool
-		if event, more = s.TryNext(); !more {
-			break
-		}
+		event, more = s.TryNext()
 	}
 	if err := p.positions.print(p.env.stdout, p.buf, s.Channel(), s.Position()); err != nil {
 		return err
 	}
-	if p.flags.count > 0 && p.left == 0 {
+	if p.enough() {
 		return errEnough
 	}
 	return nil
 }
+
+// enough reports whether --count is reached.
+func (p *printer) enough() bool { return p.flags.count > 0 && p.left == 0 }
 
 // add puts one event into the buffer. Gaps go to stderr: stdout has messages and nothing else.
 func (p *printer) add(event magpieclient.Event) error {

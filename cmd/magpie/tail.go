@@ -159,9 +159,9 @@ func tellProgress(ctx context.Context, env environment, stats func() file.Stats)
 }
 
 func describeStats(s file.Stats) string {
-	parts := []string{fmt.Sprintf("%d records published", s.Published)}
+	parts := []string{counted(s.Published, "record") + " published"}
 	if s.Files > 0 {
-		parts = slices.Insert(parts, 0, fmt.Sprintf("%d files", s.Files))
+		parts = slices.Insert(parts, 0, counted(int64(s.Files), "file"))
 	}
 	if waiting := s.Records - s.Published - s.Refused; waiting > 0 {
 		parts = append(parts, fmt.Sprintf("%d waiting", waiting))
@@ -170,6 +170,14 @@ func describeStats(s file.Stats) string {
 		parts = append(parts, fmt.Sprintf("%d refused", s.Refused))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// counted is a number of things.
+func counted(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // linePublisher publishes over a client's line.
