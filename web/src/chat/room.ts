@@ -37,7 +37,7 @@ export class ChatRoom {
         const message = readMessage(frame, (id) => identity.owns(id));
         if (message !== undefined) this.#receive(message);
       },
-      onGap: ({ fromOffset, toOffset, epoch, reason }) => {
+      onGap: ({ fromOffset = 0, toOffset = 0, epoch, reason }) => {
         this.#receive({
           kind: "notice",
           id: `gap ${epoch} ${String(fromOffset)}`,

@@ -37,7 +37,7 @@ export class LogFeed {
         if (message.offset > this.#tail) store.rate.add(1, performance.now());
         this.#pump.request();
       },
-      onGap: ({ fromOffset, toOffset, reason }) => {
+      onGap: ({ fromOffset = 0, toOffset = 0, reason }) => {
         this.#note({ type: "gap", from: fromOffset, to: toOffset, reason });
       },
       onSubscribed: (frame) => {
