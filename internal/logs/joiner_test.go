@@ -169,7 +169,8 @@ func TestLevels(t *testing.T) {
 			t.Errorf("ParseLevel(%q) = %q, want %q", word, got, level)
 		}
 	}
-	if !(logs.LevelTrace < logs.LevelDebug && logs.LevelDebug < logs.LevelInfo && logs.LevelInfo < logs.LevelWarn && logs.LevelWarn < logs.LevelError && logs.LevelError < logs.LevelFatal) {
-		t.Error("levels are not ordered by gravity")
+	ordered := []logs.Level{logs.LevelUnknown, logs.LevelTrace, logs.LevelDebug, logs.LevelInfo, logs.LevelWarn, logs.LevelError, logs.LevelFatal}
+	if !slices.IsSorted(ordered) {
+		t.Errorf("%v is not the order of the levels", ordered)
 	}
 }

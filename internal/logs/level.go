@@ -94,7 +94,7 @@ func numericLevel(n int) (level Level, exact bool) {
 	case n < 10:
 		return LevelUnknown, false
 	}
-	return Level(min(n/10, int(LevelFatal))), n%10 == 0 && n <= 60 //nolint:gosec // 1 to 6
+	return Level(min(n/10, int(LevelFatal))), n%10 == 0 && n <= 60
 }
 
 // syslogLevel maps the severities of RFC 5424.

@@ -21,7 +21,7 @@ func (t *textParser) priority() bool {
 	}
 	t.pos = end + 1
 	rest := t.rest()
-	if !(strings.HasPrefix(rest, "1 ") && t.rfc5424()) {
+	if !strings.HasPrefix(rest, "1 ") || !t.rfc5424() {
 		st, ok := bsdStamp(rest, t.now(), t.location())
 		if !ok {
 			t.pos = 0

@@ -5,12 +5,9 @@ import "strings"
 // text parses a line that is not JSON. Whatever recognises a part of it moves pos behind that part; the message is
 // what remains.
 func (p *parser) text(s string, nested int) {
-	head := s
-	if i := strings.IndexByte(s, '\n'); i >= 0 {
-		head = s[:i]
-	}
+	head, _, several := strings.Cut(s, "\n")
 	t := textParser{parser: p, whole: s, s: strings.TrimRight(head, "\r"), nested: nested}
-	if len(head) == len(s) && t.logfmt() {
+	if !several && t.logfmt() {
 		return
 	}
 	p.Message = s

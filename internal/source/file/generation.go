@@ -57,7 +57,7 @@ func (g *generation) start() error {
 	n, err := g.file.ReadAt(g.tail, offset-int64(len(g.tail)))
 	if n < len(g.tail) {
 		g.tail = g.tail[:0]
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			return err
 		}
 		g.again()

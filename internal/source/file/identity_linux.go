@@ -16,7 +16,7 @@ func identify(f *os.File) (identity, error) {
 	}
 	var statErr error
 	err = connection.Control(func(fd uintptr) {
-		statErr = unix.Statx(int(fd), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &st) //nolint:gosec // a descriptor
+		statErr = unix.Statx(int(fd), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &st)
 	})
 	if err == nil {
 		err = statErr

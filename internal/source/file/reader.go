@@ -198,7 +198,7 @@ func (r *reader) failed(g *generation, err error) {
 func (r *reader) close(ctx context.Context, g *generation) error {
 	err := r.flush(ctx, r.stream(g))
 	g.closed = true
-	g.file.Close() //nolint:errcheck,gosec // it was only read
+	g.file.Close()
 	r.unlist(g)
 	return err
 }
@@ -214,7 +214,7 @@ func (r *reader) finish(ctx context.Context) {
 		}
 	}
 	if r.input != nil {
-		_ = r.flush(ctx, r.input.stream()) //nolint:errcheck // Run tells what was not published
+		_ = r.flush(ctx, r.input.stream()) // Run tells what was not published
 	}
 }
 

@@ -117,12 +117,12 @@ func (w *watcher) expand() []string {
 		}
 		dirs := []string{filepath.Dir(pattern)}
 		if strings.ContainsAny(dirs[0], "*?[") {
-			dirs, _ = filepath.Glob(dirs[0]) //nolint:errcheck // New checked the pattern
+			dirs, _ = filepath.Glob(dirs[0]) // New checked the pattern
 		}
 		for _, dir := range dirs {
 			w.watch(dir)
 		}
-		matches, _ := filepath.Glob(pattern) //nolint:errcheck // New checked the pattern
+		matches, _ := filepath.Glob(pattern) // New checked the pattern
 		paths = append(paths, matches...)
 	}
 	return paths
@@ -161,7 +161,7 @@ func (w *watcher) open(c candidate) (g *generation, reason string, err error) {
 	}
 	g, reason, err = w.newGeneration(f, c)
 	if g == nil || find(listed, g.info) != nil { // another path that leads to the same file came first
-		f.Close() //nolint:errcheck,gosec // nothing was written
+		f.Close()
 		return nil, reason, err
 	}
 	unreadable := known && told.info == nil // it was there before, but could not be opened
@@ -248,11 +248,12 @@ func (w *watcher) unreadable(path string, err error) {
 		return
 	}
 	w.counts.errors.Add(1)
-	advice := "it is tried again every second"
+	advice := "see that it can be opened"
 	if errors.Is(err, fs.ErrPermission) {
-		advice = "allow the user that runs magpie to read it (on Debian: adduser <user> adm, then restart); it is tried again every second"
+		advice = "allow the user that runs magpie to read it, on Debian with: adduser <user> adm, and a restart"
 	}
-	w.logger.Warn("cannot read a log file: "+advice, slog.String("path", path), slog.Any("error", err))
+	w.logger.Warn("cannot read a log file; it is tried again every second",
+		slog.String("path", path), slog.Any("error", err), slog.String("advice", advice))
 }
 
 // tell notes what is said about a path, and reports whether it is new.

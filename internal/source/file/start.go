@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -14,13 +15,15 @@ const (
 
 // offset is where reading starts in a file of the given size.
 func (from From) offset(f io.ReaderAt, size int64) (int64, error) {
-	switch {
-	case from == FromBeginning:
+	switch from {
+	case FromBeginning:
 		return 0, nil
-	case from == FromDefault:
+	case FromDefault:
 		return lastLines(f, size, defaultLines)
+	case FromEnd:
+		return lastLines(f, size, 0)
 	}
-	return lastLines(f, size, max(int(from), 0))
+	return lastLines(f, size, int(from))
 }
 
 // lastLines finds where the last n lines begin that end with a newline before size. The beginning of a line that
@@ -31,7 +34,7 @@ func lastLines(f io.ReaderAt, size int64, n int) (int64, error) {
 	for end := size; end > 0 && size-end < lookBackBytes; {
 		begin := max(end-blockBytes, 0)
 		got, err := f.ReadAt(block[:end-begin], begin)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return 0, err
 		}
 		if int64(got) < end-begin {

@@ -116,7 +116,7 @@ func (t *Tailer) Run(ctx context.Context) error {
 	wg.Wait()
 	for _, g := range t.listed() {
 		if !g.closed {
-			g.file.Close() //nolint:errcheck,gosec // it was only read
+			g.file.Close()
 		}
 	}
 	if published != nil {

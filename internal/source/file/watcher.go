@@ -62,7 +62,11 @@ func (w *watcher) run(ctx context.Context) {
 				continue
 			}
 			due = w.drain(event)
-		case <-failures: // events were lost
+		case _, ok := <-failures: // events were lost
+			if !ok {
+				failures = nil
+				continue
+			}
 			due = true
 			w.touchAll()
 		case now := <-poll.C:

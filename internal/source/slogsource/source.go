@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -91,7 +92,7 @@ func (s *Source) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle implements [slog.Handler].
 func (s *Source) Handle(ctx context.Context, record slog.Record) error {
 	if !s.muted && !s.ofDelivery(record) {
-		_ = s.encoder.Handle(ctx, record) //nolint:errcheck // the ring takes everything
+		_ = s.encoder.Handle(ctx, record) // the ring takes everything
 	}
 	return s.next.Handle(ctx, record)
 }
@@ -113,11 +114,7 @@ func (s *Source) marks(a slog.Attr) bool {
 		return a.Value.Resolve().String() == string(s.channel)
 	}
 	if a.Value.Kind() == slog.KindGroup {
-		for _, inner := range a.Value.Group() {
-			if s.marks(inner) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(a.Value.Group(), s.marks)
 	}
 	return false
 }
@@ -160,22 +157,19 @@ func (s *Source) Run(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = batcher.Run(publishing) //nolint:errcheck // what remains of a log at its end has nobody to tell
+		_ = batcher.Run(publishing) // what remains of a log at its end has nobody to tell
 	}()
-	for {
-		if s.move(publishing, batcher) != nil {
-			break
-		}
+	defer context.AfterFunc(ctx, func() {
+		deadline := time.AfterFunc(drainTimeout, giveUp)
+		context.AfterFunc(publishing, func() { deadline.Stop() })
+	})()
+	for ctx.Err() == nil && s.move(publishing, batcher) == nil {
 		select {
 		case <-s.ring.ready:
-			continue
 		case <-ctx.Done():
 		}
-		break
 	}
-	deadline := time.AfterFunc(drainTimeout, giveUp)
-	defer deadline.Stop()
-	_ = s.move(publishing, batcher) //nolint:errcheck // as above
+	_ = s.move(publishing, batcher) // as above
 	batcher.Close()
 	<-ended
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -78,7 +79,7 @@ func TestRecordsArePublished(t *testing.T) {
 		s := slogsource.New(slogsource.Options{Next: slog.NewTextHandler(&printed, nil), Channel: "logs.local"})
 		logger := slog.New(s).With("node", "n1")
 		logger.Debug("too fine")
-		logger.Warn("slow", slog.Group("peer", "id", 7), "service", "order", "trace_id", "t1")
+		logger.Warn("slow", slog.Group("peer", "id", 7), "service", "order", "traceId", "t1")
 		g := newGateway()
 		s.PublishTo(g)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -136,15 +137,20 @@ func TestOldestGiveWay(t *testing.T) {
 		s := slogsource.New(slogsource.Options{Channel: "logs.local", Records: 3})
 		logger := slog.New(s)
 		for _, message := range []string{"1", "2", "3", "4", "5"} {
-			logger.Info(message)
+			logger.Info("numbered", "n", message)
 		}
 		g := newGateway()
 		s.PublishTo(g)
 		go s.Run(t.Context())
 		settle()
 		got := g.messages()
-		if len(got) != 4 || !strings.HasPrefix(got[0], "2 records of this log are missing") || strings.Join(got[1:], "") != "345" {
-			t.Errorf("published %q, want a notice of 2 and then 3, 4, 5", got)
+		if len(got) != 4 || !strings.HasPrefix(got[0], "2 records of this log are missing") {
+			t.Fatalf("published %q, want a notice of 2 and then three records", got)
+		}
+		for i, data := range g.data[1:] {
+			if want := fmt.Sprintf(`"fields":{"n":"%d"}`, i+3); !strings.Contains(data, want) {
+				t.Errorf("published %s, want %s in it", data, want)
+			}
 		}
 	})
 }
@@ -154,7 +160,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		s := slogsource.New(slogsource.Options{Channel: "logs.local"})
 		logger := slog.New(s)
 		for range 200 {
-			logger.Info(strings.Repeat("x", 50_000))
+			logger.Info("long", "text", strings.Repeat("x", 50_000))
 		}
 		g := newGateway()
 		s.PublishTo(g)
