@@ -22,7 +22,7 @@ func (s *Session) begin(f *wire.Frame) (dispatch bool) {
 		return false
 	default:
 		s.welcome("")
-		return true
+		return s.state == stateOpen // it is not when the credential has expired meanwhile
 	}
 }
 

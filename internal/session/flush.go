@@ -32,6 +32,7 @@ func (s *Session) settle(rest []byte) {
 
 // Flush writes what the frames before have led to, as far as the kernel takes it.
 func (s *Session) Flush() {
+	s.hold() // also when the flush makes room at once: the transport may have left frames unread, and waits to be told
 	s.flush()
 	s.hold()
 }
@@ -70,6 +71,7 @@ func (s *Session) hold() {
 		s.line.SetReading(false)
 	case s.held && !full && len(s.outbox) <= s.shard.settings.MaxOutbox/2:
 		s.held = false
+		s.heard = s.shard.settings.Now() // until now it was not listened to
 		s.line.SetReading(true)
 	}
 }
@@ -90,8 +92,15 @@ func (s *Session) pump() {
 	}
 	s.Flush()
 	more := false
-	for i := 0; i < len(s.subs) && !s.blocked; i++ {
-		sub := s.subs[i]
+	for range len(s.subs) {
+		if s.blocked {
+			break
+		}
+		if s.turn >= len(s.subs) {
+			s.turn = 0
+		}
+		sub := s.subs[s.turn]
+		s.turn++ // before the line can be full: it will go on with the next one then
 		if s.deliver(sub.topic, sub.index) {
 			more = true
 		}

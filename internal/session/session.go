@@ -40,6 +40,7 @@ type Session struct {
 
 	outbox []byte         // finished frames meant for this session alone, and the rest of a cut one
 	subs   []subscription // in no order
+	turn   int            // the place in subs of the cursor that is pumped next
 
 	heard    time.Time // the last byte from the client
 	progress time.Time // the last write: since then the client took nothing, if the line is blocked
@@ -114,10 +115,14 @@ func (s *Session) Frame(data []byte) {
 	s.dispatch(f.RequestID, f.Body)
 }
 
-// misunderstood answers a frame that could not be decoded.
+// misunderstood answers a frame that could not be decoded. One of an unknown type is well formed, and may come from a
+// client that speaks a newer protocol: it is not held against it.
 func (s *Session) misunderstood(requestID string, err error) {
-	s.shard.Metrics.Malformed.Add(1)
 	s.fail(requestID, err)
+	if wire.AsError(err).Code == wire.CodeUnimplemented {
+		return
+	}
+	s.shard.Metrics.Malformed.Add(1)
 	if s.malformed++; s.malformed >= maxMalformed {
 		s.Goodbye(wire.CloseMalformed, "too many frames that could not be understood", 0)
 	}

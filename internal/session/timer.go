@@ -26,6 +26,9 @@ func (s *Session) Timer(now time.Time) {
 	}
 
 	idleAt := s.heard.Add(settings.IdleTimeout)
+	if s.held {
+		idleAt = now.Add(settings.IdleTimeout) // what it says is not read now, so silence is no sign
+	}
 	stuckAt := s.progress.Add(settings.WriteTimeout)
 	expiresAt := s.principal.ExpiresAt
 	switch {
