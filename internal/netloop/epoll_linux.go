@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 type epoll struct {
 	loop   *Loop
 	fd     int
-	waker  int // an eventfd
 	events []unix.EpollEvent
 
 	// loop only. An event carries slot and generation, so that one that was on its way when its connection was closed
@@ -24,6 +24,9 @@ type epoll struct {
 	slots []*fdConn
 	gens  []uint32
 	free  []uint32
+
+	mu    sync.Mutex // guards waker, against a wake that comes after the end: the descriptor may be somebody else's then
+	waker int        // an eventfd; -1 once closed
 }
 
 // eventsPerWait bounds one look at the sockets; what is left is seen by the next.
@@ -84,6 +87,11 @@ func (p *epoll) wait(timeout time.Duration) {
 }
 
 func (p *epoll) wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waker < 0 {
+		return
+	}
 	one := [8]byte{1} // the counter is in native order; any non-zero value wakes
 	for {
 		// EAGAIN would mean that the counter is full: the loop is being woken anyway.
@@ -94,7 +102,10 @@ func (p *epoll) wake() {
 }
 
 func (p *epoll) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	_ = unix.Close(p.waker)
+	p.waker = -1
 	_ = unix.Close(p.fd)
 }
 
@@ -122,7 +133,7 @@ const (
 )
 
 // adopt takes the socket from the runtime's poller: the descriptor is duplicated, and the original closed.
-func (p *epoll) adopt(nc net.Conn, start func(loopConn) Handler) error {
+func (p *epoll) adopt(nc net.Conn, o opening) error {
 	fd, err := duplicate(nc.(syscall.Conn))
 	_ = nc.Close()
 	if err != nil {
@@ -131,7 +142,7 @@ func (p *epoll) adopt(nc net.Conn, start func(loopConn) Handler) error {
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBufferBytes)
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentLowWater) // not on Unix sockets
 	p.loop.count.Add(1)
-	if !p.loop.Post(func() { p.add(fd, start) }) {
+	if !p.loop.Post(func() { p.add(fd, o) }) {
 		p.loop.count.Add(-1)
 		_ = unix.Close(fd)
 		return ErrLoopClosed
@@ -159,7 +170,7 @@ func duplicate(c syscall.Conn) (int, error) {
 	return dup, nil
 }
 
-func (p *epoll) add(fd int, start func(loopConn) Handler) {
+func (p *epoll) add(fd int, o opening) {
 	c := &fdConn{poller: p, fd: fd, interest: unix.EPOLLIN}
 	if n := len(p.free); n > 0 {
 		c.slot = p.free[n-1]
@@ -170,9 +181,8 @@ func (p *epoll) add(fd int, start func(loopConn) Handler) {
 		p.slots = append(p.slots, c)
 		p.gens = append(p.gens, 0)
 	}
-	c.timer.fire = c.fired
 	err := p.control(unix.EPOLL_CTL_ADD, fd, c.interest, c.slot, p.gens[c.slot])
-	c.handler = start(c)
+	p.loop.begin(c, o)
 	if err != nil {
 		c.closeWith(err)
 	}
@@ -180,13 +190,11 @@ func (p *epoll) add(fd int, start func(loopConn) Handler) {
 
 // fdConn is a connection that its loop reads and writes itself. All of it is for the loop alone.
 type fdConn struct {
+	life
 	poller   *epoll
-	handler  Handler
-	timer    timer
 	fd       int
 	slot     uint32
 	interest uint32 // what epoll was asked to watch for
-	closed   bool
 }
 
 func (c *fdConn) event(events uint32) {
@@ -195,7 +203,15 @@ func (c *fdConn) event(events uint32) {
 		c.watch(c.interest &^ unix.EPOLLOUT)
 		loop.guard(c, c.handler.Writable)
 	}
-	if events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 && !c.closed {
+	broken := events&(unix.EPOLLHUP|unix.EPOLLERR) != 0
+	switch {
+	case c.closed:
+	case c.interest&unix.EPOLLIN == 0:
+		// Reading is stopped, perhaps since this event was told: what waits is read later, if the line is whole.
+		if broken {
+			c.closeWith(c.socketError())
+		}
+	case broken || events&unix.EPOLLIN != 0:
 		c.read()
 	}
 }
@@ -203,11 +219,6 @@ func (c *fdConn) event(events uint32) {
 // read takes one buffer's worth: the epoll is level-triggered, so the rest comes with the next round, after the
 // others have had their turn.
 func (c *fdConn) read() {
-	if c.interest&unix.EPOLLIN == 0 {
-		// Reading is paused, yet the line broke: only an error or a hang-up can have brought this event.
-		c.closeWith(c.socketError())
-		return
-	}
 	n, err := unix.Read(c.fd, c.poller.loop.buf)
 	switch {
 	case n > 0:
@@ -224,10 +235,6 @@ func (c *fdConn) socketError() error {
 		return os.NewSyscallError("read", syscall.Errno(code))
 	}
 	return io.EOF
-}
-
-func (c *fdConn) fired(now time.Time) {
-	c.poller.loop.guard(c, func() { c.handler.Timer(now) })
 }
 
 // Write implements [Conn].
@@ -298,10 +305,9 @@ func (c *fdConn) closeWith(err error) {
 	}
 	c.closed = true
 	p := c.poller
-	p.loop.wheel.set(&c.timer, time.Time{})
 	p.slots[c.slot] = nil
 	p.gens[c.slot]++
 	p.free = append(p.free, c.slot)
 	_ = unix.Close(c.fd) // also takes it out of the epoll: there is no other descriptor of this socket
-	p.loop.gone(c.handler, err)
+	p.loop.gone(&c.life, err)
 }

@@ -10,20 +10,18 @@ import (
 // goConn is a connection of the goroutine driver. Its reader hands each read to the loop and waits until it has been
 // taken; its writer lives only while it has something to write.
 type goConn struct {
-	loop    *Loop
-	nc      net.Conn
-	handler Handler
-	timer   timer
+	life
+	loop *Loop
+	nc   net.Conn
 
 	// loop only
 	taken    chan struct{} // lets the reader go on
-	holding  bool          // the reader waits for taken
 	paused   bool
+	kept     []byte // arrived while paused; the reader waits for taken
 	out      []byte // being written
 	writing  bool
 	starved  bool // a Write was cut short: Writable is owed
 	shutdown bool // end the sending side once the writer is done
-	closed   bool
 }
 
 // The buffers of a connection of the goroutine driver. The first is held for as long as the connection lives.
@@ -32,13 +30,15 @@ const (
 	goWriteBytes = 64 << 10
 )
 
-func (l *Loop) adoptGoroutine(nc net.Conn, start func(loopConn) Handler) error {
+// lastWriteTimeout bounds the write that was under way when the peer ended its own side.
+const lastWriteTimeout = 5 * time.Second
+
+func (l *Loop) adoptGoroutine(nc net.Conn, o opening) error {
 	c := &goConn{loop: l, nc: nc, taken: make(chan struct{}, 1)}
 	l.count.Add(1)
 	ok := l.Post(func() {
 		l.conns[c] = struct{}{}
-		c.handler = start(c)
-		c.timer.fire = func(now time.Time) { l.guard(c, func() { c.handler.Timer(now) }) }
+		l.begin(c, o)
 		if !c.closed {
 			go c.readLoop()
 		}
@@ -72,12 +72,12 @@ func (c *goConn) readLoop() {
 }
 
 func (c *goConn) arrived(b []byte) {
+	if c.paused && !c.closed {
+		c.kept = b
+		return
+	}
 	if !c.closed {
 		c.loop.guard(c, func() { c.handler.Read(b) })
-	}
-	if c.paused && !c.closed {
-		c.holding = true
-		return
 	}
 	c.taken <- struct{}{}
 }
@@ -104,7 +104,9 @@ func (c *goConn) Write(b []byte) (int, error) {
 
 func (c *goConn) writeOut(b []byte) {
 	_, err := c.nc.Write(b)
-	c.loop.Post(func() { c.wrote(err) })
+	if !c.loop.Post(func() { c.wrote(err) }) {
+		_ = c.nc.Close()
+	}
 }
 
 func (c *goConn) wrote(err error) {
@@ -113,6 +115,7 @@ func (c *goConn) wrote(err error) {
 		c.out = nil // a burst must not be remembered by an idle connection
 	}
 	if c.closed {
+		c.hangUp()
 		return
 	}
 	if err != nil {
@@ -138,9 +141,12 @@ func (c *goConn) SetTimer(at time.Time) {
 // SetReading implements [Conn].
 func (c *goConn) SetReading(on bool) {
 	c.paused = !on
-	if on && c.holding {
-		c.holding = false
-		c.taken <- struct{}{}
+	if on && c.kept != nil {
+		b := c.kept
+		c.kept = nil
+		if !c.loop.Post(func() { c.arrived(b) }) {
+			c.taken <- struct{}{} // the loop ends, and the reader with it
+		}
 	}
 }
 
@@ -155,7 +161,9 @@ func (c *goConn) Shutdown() {
 func (c *goConn) closeWrite() {
 	c.shutdown = false
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite() // a connection that is gone already is told by its reader
+		// Not on the loop: TLS tells its peer, and waits until there is room to. A connection that is gone already is
+		// told by its reader.
+		go func() { _ = half.CloseWrite() }()
 	}
 }
 
@@ -167,9 +175,19 @@ func (c *goConn) closeWith(err error) {
 		return
 	}
 	c.closed = true
-	c.loop.wheel.set(&c.timer, time.Time{})
 	delete(c.loop.conns, c)
-	_ = c.nc.Close()
+	if c.writing && errors.Is(err, io.EOF) {
+		// The peer has ended its own side only, and may wait for what was taken to be written: the writer hangs up.
+		_ = c.nc.SetWriteDeadline(time.Now().Add(lastWriteTimeout))
+	} else {
+		c.hangUp()
+	}
 	c.SetReading(true) // let the reader see the end
-	c.loop.gone(c.handler, err)
+	c.loop.gone(&c.life, err)
+}
+
+// hangUp closes the connection beneath; not on the loop, since TLS says goodbye first, and waits until there is room
+// to.
+func (c *goConn) hangUp() {
+	go func() { _ = c.nc.Close() }()
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"sync/atomic"
+	"time"
 )
 
 // Driver says who reads and writes the sockets.
@@ -42,7 +43,13 @@ func NewGroup(opts Options) (*Group, error) {
 	}
 	g := &Group{}
 	for i := range opts.Loops {
-		l := &Loop{index: i, log: opts.Logger, conns: make(map[loopConn]struct{}), done: make(chan struct{})}
+		l := &Loop{
+			index: i,
+			log:   opts.Logger,
+			wheel: newWheel(time.Now()),
+			conns: make(map[loopConn]struct{}),
+			done:  make(chan struct{}),
+		}
 		if err := l.choosePoller(opts.Driver); err != nil {
 			for _, made := range g.loops {
 				made.poller.close()
@@ -96,22 +103,22 @@ func (g *Group) Close() {
 // from the connection already, and reach the handler first. The caller must not touch nc any more, also when an
 // error is returned: it is closed then.
 func (g *Group) Adopt(nc net.Conn, buffered []byte, newHandler func(*Loop, Conn) Handler) error {
-	l := g.loops[int(g.next.Add(1)-1)%len(g.loops)]
-	var take func(nc net.Conn, start func(loopConn) Handler) error = l.adoptGoroutine
+	l := g.loops[(g.next.Add(1)-1)%uint32(len(g.loops))]
+	o := opening{newHandler, buffered}
 	if p, ok := l.poller.(adopter); ok && p.takes(nc) {
-		take = p.adopt
+		return p.adopt(nc, o)
 	}
-	return take(nc, func(c loopConn) Handler {
-		h := newHandler(l, c)
-		if len(buffered) > 0 {
-			l.guard(c, func() { h.Read(buffered) })
-		}
-		return h
-	})
+	return l.adoptGoroutine(nc, o)
+}
+
+// opening is how a connection begins on its loop.
+type opening struct {
+	newHandler func(*Loop, Conn) Handler
+	buffered   []byte
 }
 
 // adopter is a poller that reads and writes sockets itself.
 type adopter interface {
 	takes(nc net.Conn) bool
-	adopt(nc net.Conn, start func(loopConn) Handler) error
+	adopt(nc net.Conn, o opening) error
 }

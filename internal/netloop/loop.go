@@ -55,11 +55,21 @@ type Loop struct {
 type loopConn interface {
 	Conn
 	closeWith(err error)
+	common() *life
 }
 
+// life is what the connections of both drivers have in common.
+type life struct {
+	handler Handler // nil until it is made, and again once it was told the end
+	timer   timer
+	closed  bool
+}
+
+func (c *life) common() *life { return c }
+
 type closing struct {
-	handler Handler
-	err     error
+	conn *life
+	err  error
 }
 
 // Index tells which loop of its group this is, from 0.
@@ -142,6 +152,21 @@ func (l *Loop) guard(c loopConn, f func()) {
 	f()
 }
 
+// begin makes the handler of a connection. It is set before anything is read, so that it is told the end also when it
+// closes the connection at once.
+func (l *Loop) begin(c loopConn, o opening) {
+	conn := c.common()
+	conn.timer.fire = func(now time.Time) {
+		l.guard(c, func() { conn.handler.Timer(now) })
+	}
+	l.guard(c, func() {
+		conn.handler = o.newHandler(l, c)
+		if len(o.buffered) > 0 && !conn.closed {
+			conn.handler.Read(o.buffered)
+		}
+	})
+}
+
 // reap tells handlers that their connections are gone: at the end of a round, so that none is told from within a
 // call of its own.
 func (l *Loop) reap() {
@@ -149,14 +174,21 @@ func (l *Loop) reap() {
 		batch := l.closed
 		l.closed = nil
 		for _, c := range batch {
-			l.guard(nil, func() { c.handler.Closed(c.err) })
+			handler := c.conn.handler
+			if handler == nil {
+				continue // making it failed
+			}
+			c.conn.handler = nil // the wheel may hold the connection for a while yet: not all that hangs on it as well
+			l.guard(nil, func() { handler.Closed(c.err) })
 		}
 	}
 }
 
-func (l *Loop) gone(h Handler, err error) {
+// gone stops what the loop does for a connection that has been closed.
+func (l *Loop) gone(c *life, err error) {
 	l.count.Add(-1)
-	l.closed = append(l.closed, closing{h, err})
+	l.wheel.set(&c.timer, time.Time{})
+	l.closed = append(l.closed, closing{c, err})
 }
 
 // end closes what is left.

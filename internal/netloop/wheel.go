@@ -6,6 +6,7 @@ import "time"
 // heartbeats and timeouts, which are moved much more often than they fire, so moving one later costs nothing: its
 // entry stays where it is and is put further on when it comes up.
 type wheel struct {
+	start time.Time // of tick 0; ticks count the time since, which nobody can set back as they can a clock
 	slots [wheelSlots][]wheelEntry
 	at    int64 // the tick that was handled last
 	armed int   // entries in the slots
@@ -28,7 +29,9 @@ type timer struct {
 	fire  func(now time.Time)
 }
 
-func tickOf(t time.Time) int64 { return t.UnixNano() / int64(wheelTick) }
+func newWheel(start time.Time) wheel { return wheel{start: start} }
+
+func (w *wheel) tickOf(t time.Time) int64 { return int64(t.Sub(w.start) / wheelTick) }
 
 // set makes t fire in the first tick that begins at or after the given time.
 func (w *wheel) set(t *timer, at time.Time) {
@@ -36,7 +39,7 @@ func (w *wheel) set(t *timer, at time.Time) {
 		t.at = 0
 		return
 	}
-	t.at = max(tickOf(at)+1, w.at+1)
+	t.at = max(w.tickOf(at)+1, w.at+1)
 	if t.entry == 0 || t.at < t.entry {
 		w.put(t)
 	}
@@ -51,7 +54,7 @@ func (w *wheel) put(t *timer) {
 
 // advance fires what has come due.
 func (w *wheel) advance(now time.Time) {
-	tick := tickOf(now)
+	tick := w.tickOf(now)
 	if w.armed == 0 || tick-w.at > wheelSlots {
 		// Nothing to visit, or a jump over the whole wheel: one round sees every slot.
 		w.at = max(w.at, tick-wheelSlots)

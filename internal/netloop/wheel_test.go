@@ -1,0 +1,223 @@
+package netloop
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// epochOfTests is some moment; the wheel knows times only by their distance.
+var epochOfTests = time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC)
+
+// ring is a wheel under a clock of its own.
+type ring struct {
+	wheel
+	t     *testing.T
+	clock time.Time
+}
+
+func newRing(t *testing.T) *ring {
+	return &ring{wheel: newWheel(epochOfTests), t: t, clock: epochOfTests}
+}
+
+// alarm is a timer that remembers when it fired.
+type alarm struct {
+	timer
+	fired []time.Time
+}
+
+func newAlarm() *alarm {
+	a := &alarm{}
+	a.fire = func(now time.Time) { a.fired = append(a.fired, now) }
+	return a
+}
+
+// pass lets time go by in steps.
+func (r *ring) pass(d, step time.Duration) {
+	for end := r.clock.Add(d); r.clock.Before(end); {
+		r.clock = r.clock.Add(min(step, end.Sub(r.clock)))
+		r.advance(r.clock)
+	}
+}
+
+// firesAt lets time go by until the alarm fires, and checks that it does so when it should: in no case before.
+func (r *ring) firesAt(a *alarm, at time.Time) {
+	r.t.Helper()
+	a.fired = nil
+	for r.clock.Before(at) {
+		if len(a.fired) > 0 {
+			r.t.Fatalf("fired %v early", at.Sub(a.fired[0]))
+		}
+		r.pass(wheelTick/4, wheelTick/4)
+	}
+	r.pass(2*wheelTick, wheelTick/4)
+	if len(a.fired) != 1 {
+		r.t.Fatalf("fired %d times, want once", len(a.fired))
+	}
+	if late := a.fired[0].Sub(at); late < 0 || late > wheelTick+wheelTick/4 {
+		r.t.Fatalf("fired %v late", late)
+	}
+}
+
+func TestWheelFires(t *testing.T) {
+	for _, after := range []time.Duration{
+		-time.Hour, 0, 1, wheelTick - 1, wheelTick, wheelTick + 1, time.Second, 30 * time.Second,
+		(wheelSlots - 1) * wheelTick, wheelSlots * wheelTick, (wheelSlots + 1) * wheelTick, 10 * time.Minute,
+	} {
+		t.Run(after.String(), func(t *testing.T) {
+			r, a := newRing(t), newAlarm()
+			r.pass(time.Second, wheelTick)
+			at := r.clock.Add(after)
+			r.set(&a.timer, at)
+			if after < 0 {
+				at = r.clock // what is past fires at once
+			}
+			r.firesAt(a, at)
+			r.pass(2*wheelSlots*wheelTick, wheelTick)
+			if len(a.fired) != 1 {
+				t.Errorf("fired %d times", len(a.fired))
+			}
+			if r.armed != 0 || r.wait() >= 0 {
+				t.Errorf("%d entries are left, and the loop would wait %v", r.armed, r.wait())
+			}
+		})
+	}
+}
+
+func TestWheelMoves(t *testing.T) {
+	r, a := newRing(t), newAlarm()
+	r.set(&a.timer, r.clock.Add(time.Second))
+	r.set(&a.timer, r.clock.Add(30*time.Second)) // later: its entry stays
+	r.firesAt(a, r.clock.Add(30*time.Second))
+
+	r.set(&a.timer, r.clock.Add(30*time.Second))
+	r.set(&a.timer, r.clock.Add(time.Second)) // sooner: a second entry
+	r.firesAt(a, r.clock.Add(time.Second))
+	// The void entry must not fire the timer that was set anew for the very tick it waits in.
+	a.fired = nil
+	r.set(&a.timer, r.clock.Add(40*time.Second))
+	r.set(&a.timer, r.clock.Add(35*time.Second))
+	r.set(&a.timer, r.clock.Add(40*time.Second))
+	r.firesAt(a, r.clock.Add(40*time.Second))
+}
+
+func TestWheelStops(t *testing.T) {
+	r, a := newRing(t), newAlarm()
+	r.set(&a.timer, time.Time{}) // nothing to stop
+	r.set(&a.timer, r.clock.Add(time.Second))
+	r.set(&a.timer, time.Time{})
+	r.pass(2*time.Second, wheelTick)
+	if len(a.fired) > 0 {
+		t.Error("a stopped timer fired")
+	}
+	r.set(&a.timer, r.clock.Add(2*time.Second))
+	r.set(&a.timer, time.Time{})
+	r.set(&a.timer, r.clock.Add(time.Second)) // after all, and sooner
+	r.firesAt(a, r.clock.Add(time.Second))
+}
+
+func TestWheelAfterALongRest(t *testing.T) {
+	r, a := newRing(t), newAlarm()
+	r.pass(wheelTick, wheelTick)
+	r.clock = r.clock.Add(48 * time.Hour) // nothing was armed, so nobody looked
+	r.set(&a.timer, r.clock.Add(time.Second))
+	r.advance(r.clock)
+	r.firesAt(a, r.clock.Add(time.Second))
+}
+
+func TestWheelWhenTheMachineSlept(t *testing.T) {
+	r := newRing(t)
+	var alarms []*alarm
+	for i := range 3 * wheelSlots {
+		a := newAlarm()
+		r.set(&a.timer, r.clock.Add(time.Duration(i)*wheelTick))
+		alarms = append(alarms, a)
+	}
+	far := newAlarm()
+	r.set(&far.timer, r.clock.Add(25*time.Hour))
+	r.clock = r.clock.Add(24 * time.Hour)
+	r.advance(r.clock)
+	for i, a := range alarms {
+		if len(a.fired) != 1 {
+			t.Fatalf("alarm %d fired %d times", i, len(a.fired))
+		}
+	}
+	r.firesAt(far, r.clock.Add(time.Hour))
+}
+
+func TestWheelSetWhileFiring(t *testing.T) {
+	r := newRing(t)
+	var fired []time.Time
+	var every timer
+	every.fire = func(now time.Time) {
+		fired = append(fired, now)
+		r.set(&every, now.Add(time.Second))
+	}
+	r.set(&every, r.clock.Add(time.Second))
+	r.pass(time.Minute, wheelTick)
+	if n := len(fired); n < 50 || n > 60 {
+		t.Errorf("fired %d times in a minute", n)
+	}
+	before := len(fired)
+	r.clock = r.clock.Add(time.Hour)
+	r.advance(r.clock)
+	if n := len(fired) - before; n != 1 {
+		t.Errorf("fired %d times at once after an hour's sleep, want once", n)
+	}
+}
+
+// Somebody sets the clock of the machine back. The loop's time is the one that only goes on.
+func TestWheelIgnoresTheClockOnTheWall(t *testing.T) {
+	now := time.Now()
+	w, a := newWheel(now), newAlarm()
+	w.advance(now.Add(time.Minute))
+	w.set(&a.timer, now.Add(time.Minute+time.Second))
+	if w.tickOf(now.Add(time.Hour)) <= w.tickOf(now.Add(time.Minute)) {
+		t.Error("ticks do not grow with time")
+	}
+	if got := w.tickOf(now); got != 0 {
+		t.Errorf("the start is tick %d, want 0", got)
+	}
+	w.advance(now.Add(time.Minute + 2*time.Second))
+	if len(a.fired) != 1 {
+		t.Errorf("fired %d times, want once", len(a.fired))
+	}
+}
+
+// A walk at random against the plainest possible timers.
+func TestWheelAgainstPlainTimers(t *testing.T) {
+	for seed := range uint64(30) {
+		rnd := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a repeatable walk
+		r := newRing(t)
+		alarms := make([]*alarm, 20)
+		want := make([]time.Time, len(alarms)) // zero: stopped
+		for i := range alarms {
+			alarms[i] = newAlarm()
+		}
+		for step := range 4000 {
+			i := rnd.IntN(len(alarms))
+			switch rnd.IntN(4) {
+			case 0:
+				want[i] = time.Time{}
+				r.set(&alarms[i].timer, want[i])
+			default:
+				want[i] = r.clock.Add(time.Duration(rnd.Int64N(1 << (20 + rnd.IntN(20)))))
+				r.set(&alarms[i].timer, want[i])
+			}
+			before := r.clock
+			r.clock = r.clock.Add(time.Duration(rnd.Int64N(1 << (20 + rnd.IntN(18)))))
+			r.advance(r.clock)
+			for j, a := range alarms {
+				due := !want[j].IsZero() && !want[j].Add(wheelTick).After(r.clock)
+				switch {
+				case len(a.fired) > 1, len(a.fired) == 1 && (want[j].IsZero() || want[j].After(r.clock)):
+					t.Fatalf("seed %d, step %d: alarm %d for %v fired at %v", seed, step, j, want[j], a.fired)
+				case len(a.fired) == 0 && due:
+					t.Fatalf("seed %d, step %d: alarm %d for %v did not fire from %v to %v", seed, step, j, want[j], before, r.clock)
+				case len(a.fired) == 1:
+					a.fired, want[j] = nil, time.Time{}
+				}
+			}
+		}
+	}
+}
