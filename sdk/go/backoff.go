@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 

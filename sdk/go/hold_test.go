@@ -157,3 +157,20 @@ func TestGapIsNotLostWhenThereIsNoRoom(t *testing.T) {
 		p.finish(c)
 	})
 }
+
+// The consumer may have made room before it could see that the subscription is parked: nobody would open it again.
+func TestParkingLooksForRoomItself(t *testing.T) {
+	inBubble(t, func(t *testing.T, g *gateway) {
+		c, p := g.open(g.options())
+		s := subscribe(t, c, p, Now())
+		c.mu.Lock()
+		l := c.line
+		c.mu.Unlock()
+		c.park(l, s)
+		p.expect("unsubscribe")
+		p.subscribed(p.expect("subscribe"), "k", 0, 0, true)
+		p.messages(1, 1)
+		expectEvents(t, s, "1")
+		p.finish(c)
+	})
+}

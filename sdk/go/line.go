@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -54,7 +55,7 @@ func (c *Client) dial() (*line, error) {
 		}
 	}
 	l := &line{codec: c.opts.Codec.wire(), began: time.Now(), wake: make(chan struct{}, 1)}
-	conn, response, err := websocket.Dial(ctx, c.opts.URL, &websocket.DialOptions{
+	conn, response, err := websocket.Dial(ctx, c.opts.URL, &websocket.DialOptions{ //nolint:bodyclose // Dial closes it
 		HTTPClient:   c.opts.HTTPClient,
 		HTTPHeader:   c.opts.Header,
 		Subprotocols: []string{c.opts.Codec.subprotocol()},

@@ -2,6 +2,7 @@ package magpieclient
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -91,7 +92,9 @@ func TestEventsAreTheReceiversToKeep(t *testing.T) {
 	inBubble(t, func(t *testing.T, g *gateway) {
 		c, p := g.open(g.options())
 		s := subscribe(t, c, p, Now())
-		p.messages(1, 100)
+		for n := 1; n <= 100; n++ { // encoded, so that the decoder needs memory of its own
+			p.send(`{"type":"message","channel":"c","offset":%d,"timestamp":1,"base64":%q}`, n, base64.StdEncoding.EncodeToString(fmt.Append(nil, n)))
+		}
 		n := 0
 		var kept []*Message
 		for event, err := range s.Events(t.Context()) {
@@ -105,7 +108,7 @@ func TestEventsAreTheReceiversToKeep(t *testing.T) {
 			}
 		}
 		for i, m := range kept {
-			if want := fmt.Sprintf(`{"n":%d}`, i+1); string(m.Payload.Bytes) != want {
+			if want := fmt.Sprint(i + 1); string(m.Payload.Bytes) != want {
 				t.Errorf("message %d holds %s, want %s", i+1, m.Payload.Bytes, want)
 			}
 		}
@@ -159,6 +162,32 @@ func TestSubscriptionContinuesOverABrokenLine(t *testing.T) {
 		if stats := s.Stats(); stats.Repeated != 2 || stats.Unexplained != 0 {
 			t.Errorf("stats are %+v", stats)
 		}
+		p.finish(c)
+	})
+}
+
+// What answers a subscribe that was given up must not open the one that came after it.
+func TestStaleAnswerOpensNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, g *gateway) {
+		c, p := g.open(g.options())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := c.Subscribe(ctx, "c", SubscribeOptions{}); err == nil {
+			t.Error("Subscribe succeeded without an answer")
+		}
+		opening := begin(func() (*Subscription, error) { return c.Subscribe(t.Context(), "c", SubscribeOptions{}) })
+		stale := p.expect("subscribe")
+		p.expect("unsubscribe")
+		f := p.expect("subscribe")
+		p.subscribed(stale, "k", 0, 0, false)
+		p.messages(1, 1)
+		p.subscribed(f, "k", 1, 1, false)
+		s, err := opening()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.messages(2, 2)
+		expectEvents(t, s, "2")
 		p.finish(c)
 	})
 }
