@@ -77,14 +77,18 @@ func checkURL(address string) error {
 
 // explain says what the trouble with a line means to whoever typed the command.
 func explain(err error, address string) error {
+	if err == nil {
+		return nil
+	}
 	host := "the gateway"
 	if u, parseErr := url.Parse(address); parseErr == nil {
 		host = u.Host
 	}
-	switch magpieclient.CodeOf(err) {
-	case magpieclient.CodeUnauthenticated:
+	code := magpieclient.CodeOf(err)
+	if code == magpieclient.CodeUnauthenticated {
 		return fmt.Errorf("%s refused the credential; give a valid one with --token or MAGPIE_TOKEN, or make one with `magpie token`: %w", host, err)
-	case magpieclient.CodePermissionDenied:
+	}
+	if code == magpieclient.CodePermissionDenied {
 		return fmt.Errorf("%s does not allow it; use a credential with the right, --token or MAGPIE_TOKEN: %w", host, err)
 	}
 	if refused(err) {
@@ -144,7 +148,7 @@ func checkChannels(names ...string) error {
 
 // say tells something on stderr that is not the command's result.
 func say(env environment, format string, args ...any) {
-	fmt.Fprintf(env.stderr, "magpie: "+format+"\n", args...) //nolint:errcheck // there is nowhere else to say it
+	fmt.Fprintf(env.stderr, "magpie: "+format+"\n", args...)
 }
 
 func firstOf(candidates ...string) string {
@@ -165,6 +169,6 @@ func readFileOrStdin(env environment, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	return readAll(f)
 }

@@ -120,10 +120,7 @@ func (f *pubFlags) publish(ctx context.Context, env environment, args []string) 
 	if err := report.finish(failure == nil || report.count > 0); err != nil {
 		return err
 	}
-	if failure != nil {
-		return explain(failure, f.line.options().URL)
-	}
-	return nil
+	return explain(failure, f.line.options().URL)
 }
 
 // input is what is to be published next, or why there is no more.
@@ -339,14 +336,14 @@ func (r *pubReport) summarise() {
 		note = fmt.Sprintf(" (%d were there already)", r.duplicates)
 	}
 	if r.count == 1 {
-		fmt.Fprintf(r.out, "published to %s at %s%s\n", r.channel, r.last.Position, note) //nolint:errcheck // see above
+		fmt.Fprintf(r.out, "published to %s at %s%s\n", r.channel, r.last.Position, note)
 		return
 	}
-	fmt.Fprintf(r.out, "published %s to %s", counted(int64(r.count), "message"), r.channel) //nolint:errcheck // see above
+	fmt.Fprintf(r.out, "published %s to %s", counted(int64(r.count), "message"), r.channel)
 	if r.count > 0 {
-		fmt.Fprintf(r.out, ", the last at %s%s", r.last.Position, note) //nolint:errcheck // see above
+		fmt.Fprintf(r.out, ", the last at %s%s", r.last.Position, note)
 	}
-	fmt.Fprintln(r.out) //nolint:errcheck // see above
+	fmt.Fprintln(r.out)
 }
 
 // readAll reads what is meant to be one message.

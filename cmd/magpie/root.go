@@ -50,11 +50,11 @@ func run(ctx context.Context, args []string, env environment) int {
 		return exitOK
 	}
 	if !errors.Is(err, errTold) {
-		fmt.Fprintf(env.stderr, "magpie: %v\n", err) //nolint:errcheck // there is nowhere else to say it
+		fmt.Fprintf(env.stderr, "magpie: %v\n", err)
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		if !errors.Is(err, errTold) {
-			fmt.Fprintf(env.stderr, "See %q.\n", command.CommandPath()+" --help") //nolint:errcheck // likewise
+			fmt.Fprintf(env.stderr, "See %q.\n", command.CommandPath()+" --help")
 		}
 		return exitUsage
 	}

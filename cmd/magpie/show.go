@@ -106,7 +106,7 @@ func inert(s string) string {
 		case r == '\t':
 			out.WriteString(`\t`)
 		case isActive(r):
-			fmt.Fprintf(&out, `\u%04x`, r) //nolint:errcheck // a Builder does not fail
+			fmt.Fprintf(&out, `\u%04x`, r)
 		default:
 			out.WriteRune(r)
 		}

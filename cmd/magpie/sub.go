@@ -127,10 +127,11 @@ func (f *subFlags) receive(ctx context.Context, env environment, channels []stri
 		group.Go(func() { stop(p.channel(receiving, client, channel, from)) })
 	}
 	group.Wait()
-	if err := context.Cause(receiving); !errors.Is(err, errEnough) {
-		return unlessDone(ctx, explain(err, f.line.options().URL))
+	err = context.Cause(receiving)
+	if errors.Is(err, errEnough) {
+		err = nil
 	}
-	return nil
+	return unlessDone(ctx, explain(err, f.line.options().URL))
 }
 
 // unlessDone drops an error that is only the consequence of Ctrl-C.

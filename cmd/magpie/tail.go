@@ -121,13 +121,10 @@ func (f *tailFlags) follow(ctx context.Context, env environment, paths []string)
 	if cause != nil && !errors.Is(cause, context.Canceled) {
 		return explain(cause, f.line.options().URL)
 	}
-	if err != nil {
-		return explain(err, f.line.options().URL)
-	}
-	if !f.line.quiet {
+	if err == nil && !f.line.quiet {
 		say(env, "%s", describeStats(tailer.Stats()))
 	}
-	return nil
+	return explain(err, f.line.options().URL)
 }
 
 // tellMissing tells of files that are not there: the name may be mistyped, or the file may come later.
@@ -150,10 +147,10 @@ func tellProgress(ctx context.Context, env environment, stats func() file.Stats)
 	for {
 		select {
 		case <-ctx.Done():
-			fmt.Fprint(env.stderr, toLineStart+clearLine) //nolint:errcheck // only for the eye
+			fmt.Fprint(env.stderr, toLineStart+clearLine)
 			return
 		case <-ticker.C:
-			fmt.Fprint(env.stderr, toLineStart+describeStats(stats())+clearLine) //nolint:errcheck // only for the eye
+			fmt.Fprint(env.stderr, toLineStart+describeStats(stats())+clearLine)
 		}
 	}
 }
