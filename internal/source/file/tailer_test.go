@@ -305,6 +305,47 @@ func TestRotationWithALateWriter(t *testing.T) {
 	f.expect("1", "2", "3", "4", "5")
 }
 
+// What was written to the old file before the new one had its first line comes first, even if nobody told of it.
+func TestOldFileIsReadToItsEndFirst(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "app.log")
+	g := newGateway()
+	tailer, err := New(Options{Paths: []string{path}, Publisher: g, Channel: "logs.test", NoEvents: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, r := newWatcher(tailer), newReader(tailer)
+	pass := func() {
+		if _, err := r.pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, path, "1\n")
+	w.scan()
+	pass()
+	rename(t, path, path+".1")
+	write(t, path, "")
+	w.scan()
+	pass()
+	write(t, path+".1", "2\n")
+	write(t, path, "3\n")
+	tailer.listed()[1].dirty.Store(true)
+	pass()
+	r.finish(t.Context())
+	tailer.batcher.Close()
+	if err := tailer.batcher.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := g.messages(); !slices.Equal(got, []string{"1", "2", "3"}) {
+		t.Errorf("published %q, want 1, 2, 3", got)
+	}
+	for _, g := range tailer.listed() {
+		if err := g.file.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A pattern that also matches rotated files must not read them a second time.
 func TestRotationWithinAPattern(t *testing.T) {
 	t.Parallel()
@@ -346,6 +387,25 @@ func TestCopyTruncate(t *testing.T) {
 				t.Errorf("%d truncations counted, want 3", n)
 			}
 		})
+	}
+}
+
+// Programs that begin each log with the same long greeting leave the first bytes as they were.
+func TestCopyTruncateWithTheSameBeginning(t *testing.T) {
+	t.Parallel()
+	banner := strings.Repeat("=", headBytes)
+	path := filepath.Join(t.TempDir(), "app.log")
+	f := follow(t, newGateway(), Options{Paths: []string{path}}, nil)
+	var want []string
+	for _, line := range []string{"first line", "other line", "a line that is longer", "short"} {
+		if err := os.WriteFile(path, []byte(banner+"\n"+line+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, banner, line)
+		f.expect(want...)
+	}
+	if n := f.Stats().Truncations; n != 3 {
+		t.Errorf("%d truncations counted, want 3", n)
 	}
 }
 
