@@ -19,7 +19,7 @@ const (
 
 // String names the action as a verb.
 func (a Action) String() string {
-	switch a {
+	switch a { //nolint:exhaustive // actions is no action
 	case Publish:
 		return "publish"
 	case Subscribe:

@@ -33,7 +33,6 @@ type Config struct {
 	// Namespaces are looked through in order, and the first whose pattern covers a channel sets its retention. The
 	// built-in one, logs, comes last unless the file has one of that name.
 	Namespaces  []Namespace `yaml:"namespaces"`
-	Idempotency Idempotency `yaml:"idempotency"`
 	Logs        Logs        `yaml:"logs"`
 	Console     Console     `yaml:"console"`
 	Metrics     Metrics     `yaml:"metrics"`
@@ -159,14 +158,6 @@ type Namespace struct {
 	Retention Retention `yaml:"retention"`
 }
 
-// Idempotency bounds what is remembered in order to recognise a message that is published again.
-type Idempotency struct {
-	// Window is how long, a duration. Default 10m.
-	Window time.Duration `yaml:"window"`
-	// Entries is how many of each channel, a count. Default 100000.
-	Entries int `yaml:"entries"`
-}
-
 // Logs is about log files that the gateway reads itself, and about its own log.
 type Logs struct {
 	// Globs lists the files: /var/log/app/*.log. Default none.
@@ -217,7 +208,6 @@ func Default() *Config {
 		Namespaces: []Namespace{
 			{Name: "logs", Pattern: "logs.>", Retention: Retention{Messages: 200_000, Bytes: 256 * MiB, Age: 24 * time.Hour}},
 		},
-		Idempotency: Idempotency{Window: 10 * time.Minute, Entries: 100_000},
 		Logs:        Logs{Channel: "logs.local", LinesBack: 1000, OwnLog: true},
 		Console:     Console{Enabled: true},
 		Metrics:     Metrics{Enabled: true},

@@ -42,7 +42,6 @@ func (c *Config) read(s *section) {
 	s.choice("driver", &c.Driver, DriverAuto, DriverEpoll, DriverGoroutine)
 	s.section("retention", c.Retention.read)
 	c.readNamespaces(s)
-	s.section("idempotency", c.Idempotency.read)
 	s.section("logs", c.Logs.read)
 	s.section("console", func(s *section) { s.flag("enabled", &c.Console.Enabled) })
 	s.section("metrics", func(s *section) { s.flag("enabled", &c.Metrics.Enabled) })
@@ -159,11 +158,6 @@ func named(namespaces []Namespace, name string) bool {
 		}
 	}
 	return false
-}
-
-func (i *Idempotency) read(s *section) {
-	s.duration("window", &i.Window, 0, day)
-	s.count("entries", &i.Entries, 0, maxCount)
 }
 
 func (l *Logs) read(s *section) {

@@ -14,7 +14,7 @@ const (
 	CloseInternal        CloseCode = 1011
 )
 
-// The close codes of Magpie.
+// The close codes of Magpie. 4004, 4009 and 4503 are held for later versions: no code of this one sends them.
 const (
 	CloseConnectTimeout CloseCode = 4001 // no connect frame in time
 	CloseIdle           CloseCode = 4002 // nothing was heard within the heartbeat timeout
@@ -30,7 +30,7 @@ const (
 
 // Reconnect reports whether a client that was closed with this code should come back by itself.
 func (c CloseCode) Reconnect() bool {
-	switch c {
+	switch c { //nolint:exhaustive // the rule below says all the others
 	case CloseProtocolError, CloseUnsupportedData, CloseInvalidPayload, CloseTooBig:
 		return false
 	default:

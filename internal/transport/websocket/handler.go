@@ -120,7 +120,7 @@ func (h *Handler) upgrade(w http.ResponseWriter, u upgrade) error {
 		return errors.Join(err, nc.Close())
 	}
 	// What the client sent behind its request, before it had our answer, is in the reader's buffer.
-	buffered, err := rw.Reader.Peek(rw.Reader.Buffered())
+	buffered, err := rw.Peek(rw.Reader.Buffered())
 	if err != nil {
 		return errors.Join(err, nc.Close())
 	}
