@@ -248,8 +248,8 @@ func (*Gap) Type() Type { return TypeGap }
 func (b *Gap) fields(c coder) {
 	c.text(at(1, "channel"), (*string)(&b.Channel))
 	c.text(at(2, "epoch"), (*string)(&b.Epoch))
-	c.number(at(3, "fromOffset"), (*uint64)(&b.FromOffset))
-	c.number(at(4, "toOffset"), (*uint64)(&b.ToOffset))
+	c.number(at(3, "fromOffset").always(), (*uint64)(&b.FromOffset))
+	c.number(at(4, "toOffset").always(), (*uint64)(&b.ToOffset))
 	c.text(at(5, "reason"), &b.Reason)
 }
 
