@@ -329,6 +329,7 @@ func TestOldFileIsReadToItsEndFirst(t *testing.T) {
 	pass()
 	write(t, path+".1", "2\n")
 	write(t, path, "3\n")
+	write(t, path, "4\n") // so that 3 does not wait to be continued
 	tailer.listed()[1].dirty.Store(true)
 	pass()
 	r.finish(t.Context())
@@ -336,8 +337,8 @@ func TestOldFileIsReadToItsEndFirst(t *testing.T) {
 	if err := tailer.batcher.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := g.messages(); !slices.Equal(got, []string{"1", "2", "3"}) {
-		t.Errorf("published %q, want 1, 2, 3", got)
+	if got := g.messages(); !slices.Equal(got, []string{"1", "2", "3", "4"}) {
+		t.Errorf("published %q, want 1, 2, 3, 4", got)
 	}
 	for _, g := range tailer.listed() {
 		if err := g.file.Close(); err != nil {
