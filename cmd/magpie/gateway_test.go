@@ -73,6 +73,35 @@ func TestInterruptEndsSubCleanly(t *testing.T) {
 	}
 }
 
+func TestCredentials(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "magpie.yaml")
+	text := "listen: 127.0.0.1:0\nauth:\n  jwt:\n    secret: " + testSecret + "\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, url := serving(t, "--config", config)
+	minted, _, _ := inProcess(t, map[string]string{secretVariable: testSecret}, "token", "--user", "ann", "--publish", "order.*")
+	token := strings.TrimSpace(minted)
+	for _, test := range []struct {
+		token, channel, want string
+		status               int
+	}{
+		{"", "order.update", "refused the credential; give a valid one with --token or MAGPIE_TOKEN", exitFailed},
+		{token + "x", "order.update", "refused the credential; give a valid one with --token or MAGPIE_TOKEN", exitFailed},
+		{token, "price.update", "does not allow it; use a credential with the right", exitFailed},
+		{token, "order.update", "", exitOK},
+	} {
+		variables := map[string]string{"MAGPIE_URL": url, "MAGPIE_TOKEN": test.token}
+		_, stderr, status := inProcess(t, variables, "pub", test.channel, "{}")
+		if status != test.status || !strings.Contains(stderr, test.want) || len(lines(stderr)) > 1 {
+			t.Errorf("pub to %s: status %d, %q; want %q", test.channel, status, stderr, test.want)
+		}
+		if test.token != "" && strings.Contains(stderr, test.token) {
+			t.Errorf("the error shows the credential: %q", stderr)
+		}
+	}
+}
+
 func TestPortInUse(t *testing.T) {
 	_, address := startGateway(t, "127.0.0.1:0")
 	u, err := url.Parse(address)

@@ -154,7 +154,13 @@ func eventually(t *testing.T, what string, holds func() bool) {
 func startGateway(t *testing.T, listen string) (p *process, url string) {
 	t.Helper()
 	quietLog := filepath.Join(t.TempDir(), "nothing.log") // or it would follow the logs of the machine
-	p = start(t, "serve", "--dev", "--listen", listen, "--logs", quietLog)
+	return serving(t, "--dev", "--listen", listen, "--logs", quietLog)
+}
+
+// serving runs magpie serve with these flags.
+func serving(t *testing.T, flags ...string) (p *process, url string) {
+	t.Helper()
+	p = start(t, append([]string{"serve"}, flags...)...)
 	address := regexp.MustCompile(`ws://[0-9.:]+/ws`)
 	eventually(t, "the gateway tells its address", func() bool {
 		url = address.FindString(p.stdout.String())

@@ -1,7 +1,7 @@
 package magpieclient_test
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -85,21 +85,10 @@ func (p *cuttingProxy) next() int64 {
 
 // Over lines that break all the time, each message published is kept once and in order, and delivered once and in order.
 func TestExactlyOnceOverBreakingLines(t *testing.T) {
-	for _, codec := range []magpieclient.Codec{magpieclient.CodecJSON, magpieclient.CodecProtobuf} {
-		t.Run(fmt.Sprint(codec), func(t *testing.T) {
+	for name, codec := range map[string]magpieclient.Codec{"json": magpieclient.CodecJSON, "protobuf": magpieclient.CodecProtobuf} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			gateway, err := magpie.New(magpie.Options{Development: true, NoConsole: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			server := httptest.NewServer(gateway.Handler())
-			t.Cleanup(func() {
-				if err := gateway.Shutdown(t.Context()); err != nil && !errors.Is(err, t.Context().Err()) {
-					t.Errorf("Shutdown: %v", err)
-				}
-				server.Close()
-			})
-			target := strings.TrimPrefix(server.URL, "http://")
+			target := startGateway(t)
 			const messages, cuts = 2000, 4
 			var publisherBroke, subscriberBroke atomic.Int64
 			publisher := dial(t, startProxy(t, target, 1, cuts), codec, &publisherBroke)
@@ -130,6 +119,69 @@ func TestExactlyOnceOverBreakingLines(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A consumer that publishes for each message, and waits for each answer, needs the line for both.
+func TestConsumerThatPublishes(t *testing.T) {
+	const messages = 3000
+	var broke atomic.Int64
+	address := startGateway(t)
+	producer, relay, consumer := dial(t, address, magpieclient.CodecJSON, &broke), dial(t, address, magpieclient.CodecJSON, &broke), dial(t, address, magpieclient.CodecProtobuf, &broke)
+	for n := range messages {
+		if _, err := producer.PublishAsync(t.Context(), "in", magpieclient.Publication{Payload: magpieclient.Text(fmt.Sprint(n))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in, err := relay.Subscribe(t.Context(), "in", magpieclient.SubscribeOptions{From: magpieclient.After(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var relaying sync.WaitGroup
+	defer relaying.Wait()
+	relaying.Go(func() {
+		for range messages {
+			event, err := in.Next(t.Context())
+			if err != nil {
+				t.Errorf("Next: %v", err)
+				return
+			}
+			m, _ := event.(*magpieclient.Message)
+			if _, err := relay.Publish(t.Context(), "out", magpieclient.Publication{Payload: m.Payload}); err != nil {
+				t.Errorf("Publish: %v", err)
+				return
+			}
+		}
+	})
+	out, err := consumer.Subscribe(t.Context(), "out", magpieclient.SubscribeOptions{From: magpieclient.After(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkOrder(t, out, messages)
+	if in.Stats().Parked == 0 {
+		t.Error("the relay's subscription was never full: nothing was shown")
+	}
+	if broke.Load() > 0 {
+		t.Errorf("lines broke %d times", broke.Load())
+	}
+}
+
+// startGateway runs a gateway in this process, and gives its address.
+func startGateway(t *testing.T) string {
+	t.Helper()
+	gateway, err := magpie.New(magpie.Options{Development: true, NoConsole: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(gateway.Handler())
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+		defer cancel()
+		if err := gateway.Shutdown(ctx); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		server.Close()
+	})
+	return strings.TrimPrefix(server.URL, "http://")
 }
 
 // checkOrder takes the messages 0 to n-1, which must come at the offsets 1 to n.
