@@ -31,7 +31,7 @@ func TestALineBlockedAtEveryByte(t *testing.T) {
 	play := func(room func(c *client)) []byte {
 		r := newRig(t, rigOptions{})
 		c := r.joined("alice")
-		c.line.got, c.seen = nil, 0
+		c.line.got, c.read = nil, 0
 		room(c)
 		c.say(`{"type":"subscribe","requestId":"1","channel":"a","from":{"offset":0}}`, subscribeTo("b"))
 		for i := range 5 {
@@ -417,7 +417,7 @@ func TestAnEngineThatAnswersLate(t *testing.T) {
 	c.hang()
 	late.answer(10)
 	r.settle()
-	if got, _, _ := jsonLine.parse(c.line.got); len(got) != c.seen {
+	if events := c.hear(); len(events) != 0 {
 		t.Error("a session that is gone was written to")
 	}
 }

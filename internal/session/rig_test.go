@@ -203,7 +203,7 @@ type client struct {
 	line    *testLine
 	format  lineFormat
 	pending []string // frames that the session had no room for
-	seen    int      // events that hear has returned
+	read    int      // bytes of the line that hear has taken apart
 	gone    bool
 }
 
@@ -305,13 +305,12 @@ func (c *client) hang() {
 // hear returns what has arrived since it was called last.
 func (c *client) hear() []event {
 	c.rig.t.Helper()
-	events, _, err := c.format.parse(c.line.got)
+	events, rest, err := c.format.parse(c.line.got[c.read:])
 	if err != nil {
 		c.rig.t.Fatal(err)
 	}
-	news := events[c.seen:]
-	c.seen = len(events)
-	return news
+	c.read = len(c.line.got) - len(rest)
+	return events
 }
 
 // messages are the offsets among events that are messages of a channel.
