@@ -62,19 +62,22 @@ func (c *conn) consume(b []byte) (rest []byte) {
 			return b
 		}
 		h, ok, bad := readHeader(b, c.limit)
-		if bad == nil && ok && len(b) >= h.size+h.length {
+		if bad == nil && ok {
+			bad = c.message.admit(h, c.limit)
+		}
+		if bad == nil {
+			if !ok || len(b) < h.size+h.length {
+				return b
+			}
 			payload := b[h.size : h.size+h.length]
 			b = b[h.size+h.length:]
 			unmask(payload, h.key)
-			if bad = c.frame(h, payload); bad == nil {
-				continue
-			}
+			bad = c.frame(h, payload)
 		}
 		if bad != nil {
 			c.session.Refuse(bad.code, bad.reason)
 			return nil
 		}
-		return b
 	}
 	return nil
 }
@@ -95,7 +98,7 @@ func (c *conn) frame(h header, payload []byte) *refusal {
 		return nil
 	case opContinuation, opText, opBinary:
 	}
-	message, op, done, bad := c.message.add(h, payload, c.limit)
+	message, op, done, bad := c.message.add(h, payload)
 	if bad != nil || !done {
 		return bad
 	}

@@ -18,29 +18,37 @@ type assembler struct {
 	checked   int    // bytes of content known to be whole UTF-8
 }
 
-// add takes one data frame, its payload unmasked. done tells that a message is complete; it is valid until the next
-// call.
-func (a *assembler) add(h header, payload []byte, limit int) (message []byte, op opcode, done bool, bad *refusal) {
+// admit refuses a frame that its header alone shows to be out of place, or more than limit allows the message: before
+// its payload is waited for. Whatever is on its way, the content and the frame together stay within the limit.
+func (a *assembler) admit(h header, limit int) *refusal {
 	switch {
+	case h.opcode.control():
+		return nil
 	case h.opcode == opContinuation && a.op == 0:
-		return nil, 0, false, refuse(wire.CloseProtocolError, "a continuation came without a message begun")
+		return refuse(wire.CloseProtocolError, "a continuation came without a message begun")
 	case h.opcode != opContinuation && a.op != 0:
-		return nil, 0, false, refuse(wire.CloseProtocolError, "a message began before the one before was complete")
-	case h.opcode != opContinuation && h.fin:
-		if h.opcode == opText && !utf8.Valid(payload) {
-			return nil, 0, false, badText()
+		return refuse(wire.CloseProtocolError, "a message began before the one before was complete")
+	case len(a.content)+h.length > limit:
+		return refuse(wire.CloseTooBig, "the message is larger than the gateway takes")
+	case a.fragments == maxFragments:
+		return refuse(wire.CloseTooBig, "the message has too many fragments")
+	}
+	return nil
+}
+
+// add takes one data frame that was admitted, its payload unmasked. done tells that a message is complete; it is valid
+// until the next call.
+func (a *assembler) add(h header, payload []byte) (message []byte, op opcode, done bool, bad *refusal) {
+	if h.opcode != opContinuation {
+		if h.fin {
+			if h.opcode == opText && !utf8.Valid(payload) {
+				return nil, 0, false, badText()
+			}
+			return payload, h.opcode, true, nil
 		}
-		return payload, h.opcode, true, nil
-	case h.opcode != opContinuation:
 		a.op = h.opcode
 	}
 	a.fragments++
-	if len(a.content)+len(payload) > limit {
-		return nil, 0, false, refuse(wire.CloseTooBig, "the message is larger than the gateway takes")
-	}
-	if a.fragments > maxFragments {
-		return nil, 0, false, refuse(wire.CloseTooBig, "the message has too many fragments")
-	}
 	a.content = append(a.content, payload...)
 	if a.op == opText && !a.checkText(h.fin) {
 		return nil, 0, false, badText()
