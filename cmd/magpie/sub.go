@@ -136,10 +136,12 @@ func (f *subFlags) receive(ctx context.Context, env environment, channels []stri
 
 // unlessDone drops an error that is only the consequence of Ctrl-C.
 func unlessDone(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // errEnough ends the command after --count messages.

@@ -3,7 +3,6 @@ package magpieclient_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"net/http/httptest"
 	"strings"
 
@@ -15,12 +14,12 @@ import (
 func exampleGateway() (url string, stop func()) {
 	gateway, err := magpie.New(magpie.Options{Development: true, NoConsole: true})
 	if err != nil {
-		log.Panic(err)
+		panic(err)
 	}
 	server := httptest.NewServer(gateway.Handler())
 	return "ws" + strings.TrimPrefix(server.URL, "http") + "/ws", func() {
 		if err := gateway.Shutdown(context.Background()); err != nil {
-			log.Print(err)
+			panic(err)
 		}
 		server.Close()
 	}
@@ -33,32 +32,32 @@ func Example() {
 
 	client, err := magpieclient.Dial(ctx, magpieclient.Options{URL: url})
 	if err != nil {
-		log.Panic(err)
+		panic(err)
 	}
 	defer client.Close()
 
 	payload, err := magpieclient.Value(map[string]any{"id": 7, "state": "paid"})
 	if err != nil {
-		log.Panic(err)
+		panic(err)
 	}
 	published, err := client.Publish(ctx, "order.update", magpieclient.Publication{ID: "order-7-paid", Payload: payload})
 	if err != nil {
-		log.Panic(err)
+		panic(err)
 	}
 	again, err := client.Publish(ctx, "order.update", magpieclient.Publication{ID: "order-7-paid", Payload: payload})
 	if err != nil {
-		log.Panic(err)
+		panic(err)
 	}
 	fmt.Println(published.Position.Offset, published.Duplicate)
 	fmt.Println(again.Position.Offset, again.Duplicate)
 
 	subscription, err := client.Subscribe(ctx, "order.update", magpieclient.SubscribeOptions{From: magpieclient.Last(1)})
 	if err != nil {
-		log.Panic(err)
+		panic(err)
 	}
 	event, err := subscription.Next(ctx)
 	if err != nil {
-		log.Panic(err)
+		panic(err)
 	}
 	if message, ok := event.(*magpieclient.Message); ok {
 		fmt.Println(message.ID, string(message.Payload.Bytes))
@@ -76,13 +75,13 @@ func ExampleSubscription_Position() {
 	ctx := context.Background()
 	client, err := magpieclient.Dial(ctx, magpieclient.Options{URL: url})
 	if err != nil {
-		log.Panic(err)
+		panic(err)
 	}
 	defer client.Close()
 	for n := range 4 {
 		text := magpieclient.Text(fmt.Sprint("job ", n))
 		if _, err := client.Publish(ctx, "job", magpieclient.Publication{Payload: text}); err != nil {
-			log.Panic(err)
+			panic(err)
 		}
 	}
 
@@ -90,12 +89,12 @@ func ExampleSubscription_Position() {
 	for run := range 2 {
 		subscription, err := client.Subscribe(ctx, "job", magpieclient.SubscribeOptions{From: from})
 		if err != nil {
-			log.Panic(err)
+			panic(err)
 		}
 		for range 2 {
 			event, err := subscription.Next(ctx)
 			if err != nil {
-				log.Panic(err)
+				panic(err)
 			}
 			if message, ok := event.(*magpieclient.Message); ok {
 				fmt.Printf("run %d: %s\n", run, message.Payload.Bytes)
