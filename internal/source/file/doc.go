@@ -27,6 +27,6 @@
 //	reader.go      reading in turn, and publishing
 //	generation.go  one open file: reading on, noticing truncation
 //	start.go       where to start in a file
-//	identity.go    which file it is; message ids
+//	identity.go    which file it is, with identity_linux.go and its like; message ids
 //	stdin.go       standard input
 package file
