@@ -216,4 +216,3 @@ func firstDifference(t *testing.T, got, want []string) {
 		t.Fatalf("%d records, want %d", len(got), len(want))
 	}
 }
-

@@ -237,4 +237,3 @@ func TestDeletionAndInodeReuse(t *testing.T) {
 		f.files(0)
 	}
 }
-
