@@ -44,6 +44,7 @@ func TestMistakesInTheCommandLine(t *testing.T) {
 		"sub a --since yesterday":          "expected a duration",
 		"sub a..b":                         "empty word",
 		"sub a --url http://host/ws":       "expected a gateway's address",
+		"pub a":                            "there is no data",
 		"pub a {":                          "not JSON: add --text",
 		"pub a b --lines":                  "leave DATA out",
 		"pub a b --bytes c":                "leave DATA out",

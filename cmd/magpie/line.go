@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"runtime"
 	"syscall"
 	"time"
@@ -158,17 +157,4 @@ func firstOf(candidates ...string) string {
 		}
 	}
 	return ""
-}
-
-// readFileOrStdin reads the whole of a file, or of stdin where the name is "-".
-func readFileOrStdin(env environment, name string) ([]byte, error) {
-	if name == "-" {
-		return readAll(env.stdin)
-	}
-	f, err := os.Open(name) //nolint:gosec // whoever runs the command names the file
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readAll(f)
 }

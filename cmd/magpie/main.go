@@ -6,7 +6,7 @@
 //	line.go         the line to a gateway: flags, and errors that say what to do
 //	pub.go          magpie pub
 //	sub.go          magpie sub; show.go prints messages, position.go remembers where it stands
-//	tail.go         magpie tail
+//	tail.go         magpie tail; progress.go is its line on a terminal
 //	token.go        magpie token
 //	checkconfig.go  magpie check-config
 //	version.go      magpie version

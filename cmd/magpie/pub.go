@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -90,7 +91,7 @@ func (f *pubFlags) check(args []string) error {
 // publish sends the messages, several at a time, and prints the answers in their order. Ctrl-C ends the input; what is
 // under way is waited for.
 func (f *pubFlags) publish(ctx context.Context, env environment, args []string) error {
-	payloads, err := f.payloads(env, args)
+	payloads, err := f.payloads(ctx, env, args)
 	if err != nil {
 		return err
 	}
@@ -197,11 +198,11 @@ func (s *sender) send(ctx context.Context, payload magpieclient.Payload) error {
 }
 
 // payloads gives what is to be published. What can be checked before a line is opened is checked at once.
-func (f *pubFlags) payloads(env environment, args []string) (iter.Seq2[magpieclient.Payload, error], error) {
+func (f *pubFlags) payloads(ctx context.Context, env environment, args []string) (iter.Seq2[magpieclient.Payload, error], error) {
 	if f.lines {
 		return f.linesOf(env.stdin), nil
 	}
-	payload, err := f.single(env, args)
+	payload, err := f.single(ctx, env, args)
 	if err != nil {
 		return nil, err
 	}
@@ -214,9 +215,9 @@ func (f *pubFlags) payloads(env environment, args []string) (iter.Seq2[magpiecli
 	}, nil
 }
 
-func (f *pubFlags) single(env environment, args []string) (magpieclient.Payload, error) {
+func (f *pubFlags) single(ctx context.Context, env environment, args []string) (magpieclient.Payload, error) {
 	if f.bytes != "" {
-		data, err := readFileOrStdin(env, f.bytes)
+		data, err := readFileOrStdin(ctx, env, f.bytes)
 		if err != nil {
 			return magpieclient.Payload{}, usagef("--bytes: %w", err)
 		}
@@ -227,7 +228,10 @@ func (f *pubFlags) single(env environment, args []string) (magpieclient.Payload,
 		data = []byte(args[1])
 	} else {
 		var err error
-		if data, err = readAll(env.stdin); err != nil {
+		if isTerminal(env.stdin) && !f.line.quiet {
+			say(env, "type the message; Ctrl-D ends it")
+		}
+		if data, err = readAll(ctx, env.stdin); err != nil {
 			return magpieclient.Payload{}, fmt.Errorf("read stdin: %w", err)
 		}
 	}
@@ -243,6 +247,9 @@ func (f *pubFlags) payload(data []byte) (magpieclient.Payload, error) {
 		return magpieclient.Text(string(data)), nil
 	}
 	data = bytes.TrimSpace(data)
+	if len(data) == 0 {
+		return magpieclient.Payload{}, usagef("there is no data: give it as an argument or on stdin, or an empty text with --text ''")
+	}
 	if !json.Valid(data) {
 		return magpieclient.Payload{}, usagef("the data is not JSON: add --text to publish it as text, or quote it for the shell, as in '{\"a\":1}'")
 	}
@@ -346,11 +353,38 @@ func (r *pubReport) summarise() {
 	fmt.Fprintln(r.out)
 }
 
-// readAll reads what is meant to be one message.
-func readAll(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxInputBytes+1))
-	if err == nil && len(data) > maxInputBytes {
-		err = fmt.Errorf("more than %d MiB: too much for one message", maxInputBytes>>20)
+// readAll reads what is meant to be one message. A read of a terminal cannot be called off: it is left behind when ctx
+// ends.
+func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
 	}
-	return data, err
+	read := make(chan result, 1)
+	go func() {
+		data, err := io.ReadAll(io.LimitReader(r, maxInputBytes+1))
+		if err == nil && len(data) > maxInputBytes {
+			err = fmt.Errorf("more than %d MiB: too much for one message", maxInputBytes>>20)
+		}
+		read <- result{data, err}
+	}()
+	select {
+	case got := <-read:
+		return got.data, got.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// readFileOrStdin reads the whole of a file, or of stdin where the name is "-".
+func readFileOrStdin(ctx context.Context, env environment, name string) ([]byte, error) {
+	if name == "-" {
+		return readAll(ctx, env.stdin)
+	}
+	f, err := os.Open(name) //nolint:gosec // whoever runs the command names the file
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(ctx, f)
 }

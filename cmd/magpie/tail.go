@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,9 +19,6 @@ import (
 
 // defaultLogChannel is the one that the console shows without being told.
 const defaultLogChannel = "logs.local"
-
-// progressInterval is how often the progress line changes: often enough to look alive.
-const progressInterval = 500 * time.Millisecond
 
 // tailFlags are what the command line of tail says.
 type tailFlags struct {
@@ -83,6 +78,12 @@ func (f *tailFlags) from() file.From {
 }
 
 func (f *tailFlags) follow(ctx context.Context, env environment, paths []string) error {
+	var progress *progressLine
+	if !f.line.quiet && isTerminal(env.stderr) {
+		progress = &progressLine{w: env.stderr}
+		env.stderr = progress
+		f.line.env = env
+	}
 	publisher := &linePublisher{}
 	level := slog.LevelInfo
 	if f.line.quiet {
@@ -104,20 +105,17 @@ func (f *tailFlags) follow(ctx context.Context, env environment, paths []string)
 		return unlessDone(ctx, err)
 	}
 	defer publisher.client.Close() //nolint:errcheck // it has no error to tell
-	if !f.line.quiet {
-		tellMissing(env, paths)
-	}
 	following, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	publisher.stop = stop
-	var progress sync.WaitGroup
-	if !f.line.quiet && isTerminal(env.stderr) {
-		progress.Go(func() { tellProgress(following, env, tailer.Stats) })
+	var showing sync.WaitGroup
+	if progress != nil {
+		showing.Go(func() { progress.run(following, func() string { return describeStats(tailer.Stats()) }) })
 	}
 	err = tailer.Run(following)
 	cause := context.Cause(following)
 	stop(nil)
-	progress.Wait()
+	showing.Wait()
 	if cause != nil && !errors.Is(cause, context.Canceled) {
 		return explain(cause, f.line.options().URL)
 	}
@@ -125,34 +123,6 @@ func (f *tailFlags) follow(ctx context.Context, env environment, paths []string)
 		say(env, "%s", describeStats(tailer.Stats()))
 	}
 	return explain(err, f.line.options().URL)
-}
-
-// tellMissing tells of files that are not there: the name may be mistyped, or the file may come later.
-func tellMissing(env environment, paths []string) {
-	for _, path := range paths {
-		if path == file.Stdin || strings.ContainsAny(path, "*?[") {
-			continue
-		}
-		if _, err := os.Stat(path); err != nil {
-			say(env, "%v: waiting for it", err)
-		}
-	}
-}
-
-// tellProgress keeps one line on the terminal up to date.
-func tellProgress(ctx context.Context, env environment, stats func() file.Stats) {
-	const toLineStart, clearLine = "\r", "\x1b[K"
-	ticker := time.NewTicker(progressInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			fmt.Fprint(env.stderr, toLineStart+clearLine)
-			return
-		case <-ticker.C:
-			fmt.Fprint(env.stderr, toLineStart+describeStats(stats())+clearLine)
-		}
-	}
 }
 
 func describeStats(s file.Stats) string {
