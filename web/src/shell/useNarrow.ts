@@ -1,6 +1,6 @@
 import { onScopeDispose, readonly, ref, type Ref } from "vue";
 
-/** Tells whether the page is too narrow for rows of one line. */
+/** Tells whether the page is as narrow as a telephone's. */
 export function useNarrow(): Readonly<Ref<boolean>> {
   const query = window.matchMedia("(max-width: 720px)");
   const narrow = ref(query.matches);
