@@ -123,11 +123,10 @@ func newLogger(w io.Writer, cfg config.Log) *slog.Logger {
 // announce tells where the gateway is found.
 func announce(w io.Writer, cfg *config.Config, addr net.Addr) {
 	host := browsable(addr)
-	//nolint:errcheck // there is nowhere else to say it
 	fmt.Fprintf(w, "Magpie %s is running as %s. Ctrl-C ends it.\n  console    http://%s/\n  WebSocket  ws://%s/ws\n",
 		buildVersion(), cfg.NodeID, host, host)
 	if cfg.Development {
-		fmt.Fprintln(w, "  Development mode: everybody on this machine gets in without a token.") //nolint:errcheck // likewise
+		fmt.Fprintln(w, "  Development mode: everybody on this machine gets in without a token.")
 	}
 }
 

@@ -127,7 +127,7 @@ func (r *reader) uvarint() int {
 }
 
 func (r *reader) string(n int) string {
-	s := unsafe.String(unsafe.SliceData(r.b), n)
+	s := unsafe.String(unsafe.SliceData(r.b), n) //nolint:gosec // below a chunk's count nothing ever changes
 	r.b = r.b[n:]
 	return s
 }

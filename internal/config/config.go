@@ -32,10 +32,10 @@ type Config struct {
 	Retention Retention `yaml:"retention"`
 	// Namespaces are looked through in order, and the first whose pattern covers a channel sets its retention. The
 	// built-in one, logs, comes last unless the file has one of that name.
-	Namespaces  []Namespace `yaml:"namespaces"`
-	Logs        Logs        `yaml:"logs"`
-	Console     Console     `yaml:"console"`
-	Metrics     Metrics     `yaml:"metrics"`
+	Namespaces []Namespace `yaml:"namespaces"`
+	Logs       Logs        `yaml:"logs"`
+	Console    Console     `yaml:"console"`
+	Metrics    Metrics     `yaml:"metrics"`
 
 	places places // where each key was set
 }
@@ -208,9 +208,9 @@ func Default() *Config {
 		Namespaces: []Namespace{
 			{Name: "logs", Pattern: "logs.>", Retention: Retention{Messages: 200_000, Bytes: 256 * MiB, Age: 24 * time.Hour}},
 		},
-		Logs:        Logs{Channel: "logs.local", LinesBack: 1000, OwnLog: true},
-		Console:     Console{Enabled: true},
-		Metrics:     Metrics{Enabled: true},
+		Logs:    Logs{Channel: "logs.local", LinesBack: 1000, OwnLog: true},
+		Console: Console{Enabled: true},
+		Metrics: Metrics{Enabled: true},
 	}
 }
 

@@ -256,8 +256,9 @@ func (v *value) shown() string {
 		return shorten(v.text)
 	case kindText:
 		return strconv.Quote(shorten(v.text))
+	default:
+		return v.kind.String()
 	}
-	return v.kind.String()
 }
 
 // shorten keeps a message on one line.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -140,9 +141,8 @@ func (r *reader) environment() {
 		case v.kind == kindBool && text != "true" && text != "false":
 			leaf.kind = kindText
 		}
-		keys := strings.Split(v.Key, ".")
-		for i := len(keys) - 1; i >= 0; i-- {
-			leaf = &value{at: at, kind: kindMapping, fields: []field{{key: keys[i], at: at, value: leaf}}}
+		for _, key := range slices.Backward(strings.Split(v.Key, ".")) {
+			leaf = &value{at: at, kind: kindMapping, fields: []field{{key: key, at: at, value: leaf}}}
 		}
 		r.decoder.within("", leaf, r.config.read)
 	}
@@ -210,7 +210,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(data)) > limit {
 		err = fmt.Errorf("%s has more than %s", path, Size(limit))

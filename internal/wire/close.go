@@ -30,7 +30,7 @@ const (
 
 // Reconnect reports whether a client that was closed with this code should come back by itself.
 func (c CloseCode) Reconnect() bool {
-	switch c { //nolint:exhaustive // the rule below says all the others
+	switch c {
 	case CloseProtocolError, CloseUnsupportedData, CloseInvalidPayload, CloseTooBig:
 		return false
 	default:
