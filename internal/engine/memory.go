@@ -142,7 +142,7 @@ func (e *Memory) open(name wire.ChannelName) (*channel.Log, error) {
 	if log != nil {
 		return log, nil
 	}
-	if e.opts.Space.Budget().Spent() {
+	if !e.relieve() {
 		return nil, wire.Errorf(wire.CodeResourceExhausted,
 			"the gateway's memory for channels is spent, so no new channel can be made: raise memory.log_bytes, or use fewer channels")
 	}

@@ -29,6 +29,7 @@ func (e *Memory) sweep() {
 			e.remove(log)
 		}
 	}
+	e.relieve() // readers make views without ever appending
 }
 
 func (e *Memory) all() []*channel.Log {
@@ -44,28 +45,33 @@ func (e *Memory) all() []*channel.Log {
 	return logs
 }
 
-// relief is who gives way when the budget is spent: the largest logs first, a chunk at a time, until a tenth of the
-// budget is free again; then channels that are empty by now and without subscribers. What subscribers lose by it
-// they are told, as with any retention.
+// relief is who gives way when the budget is spent: channels that are empty and without subscribers, of which only the
+// numbering is lost; then the largest logs first, a chunk at a time, until a tenth of the budget is free again. What
+// subscribers lose by it they are told, as with any retention.
 type relief struct{ mu sync.Mutex } // held by the one goroutine that makes room
 
 // freeTo is the share of the budget that relief leaves in use, so that it need not run again at once.
 const freeTo = 0.9
 
-// relieve makes room when the budget is spent. Publishers wait for it: that is what keeps the cap.
-func (e *Memory) relieve() {
+// relieve makes room when the budget is spent, and reports whether there is some. Publishers wait for it: that is what
+// keeps the cap.
+func (e *Memory) relieve() (room bool) {
 	budget := e.opts.Space.Budget()
 	if !budget.Spent() {
-		return
+		return true
 	}
 	e.relief.mu.Lock()
 	defer e.relief.mu.Unlock()
 	if !budget.Spent() {
-		return // another has made room meanwhile
+		return true // another has made room meanwhile
 	}
 	goal := int64(float64(budget.Limit()) * freeTo)
 	largest := costHeap{}
 	for _, log := range e.all() {
+		if log.Close(false) {
+			e.remove(log)
+			continue
+		}
 		largest = append(largest, costed{log: log, cost: log.Cost()})
 	}
 	heap.Init(&largest)
@@ -82,6 +88,7 @@ func (e *Memory) relieve() {
 		}
 		heap.Pop(&largest)
 	}
+	return !budget.Spent()
 }
 
 type costed struct {
