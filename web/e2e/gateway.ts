@@ -20,12 +20,13 @@ export class Gateway {
   private constructor(
     readonly directory: string,
     readonly port: number,
+    private readonly secret: string | undefined,
   ) {}
 
-  /** Builds the binary where it is missing, and starts it on a free port. */
-  static async start(): Promise<Gateway> {
+  /** Builds the binary where it is missing, and starts it on a free port; with a secret, tokens are asked for. */
+  static async start(secret?: string): Promise<Gateway> {
     if (!existsSync(binary)) execFileSync("go", ["build", "-o", binary, "./cmd/magpie"], { cwd: root, stdio: "inherit" });
-    const gateway = new Gateway(await mkdtemp(join(tmpdir(), "magpie-e2e-")), await freePort());
+    const gateway = new Gateway(await mkdtemp(join(tmpdir(), "magpie-e2e-")), await freePort(), secret);
     await writeFile(gateway.logFile, "");
     await gateway.run();
     return gateway;
@@ -44,7 +45,11 @@ export class Gateway {
   /** Runs the process, the first time or after {@link kill}. */
   async run(): Promise<void> {
     const listen = `127.0.0.1:${String(this.port)}`;
-    this.#process = spawn(binary, ["serve", "--dev", "--listen", listen, "--logs", this.logFile], { stdio: "ignore" });
+    const mode = this.secret === undefined ? ["--dev"] : [];
+    this.#process = spawn(binary, ["serve", ...mode, "--listen", listen, "--logs", this.logFile], {
+      stdio: "ignore",
+      env: this.#environment,
+    });
     const deadline = Date.now() + readyMs;
     while (!(await this.#ready())) {
       if (Date.now() > deadline) throw new Error(`the gateway is not ready on ${listen}`);
@@ -72,6 +77,16 @@ export class Gateway {
   async log(...lines: readonly (string | object)[]): Promise<void> {
     const text = lines.map((line) => `${typeof line === "string" ? line : JSON.stringify(line)}\n`).join("");
     await appendFile(this.logFile, text);
+  }
+
+  /** Makes a token with which one may read logs. */
+  token(): string {
+    const args = ["token", "--user", "ann", "--subscribe", "logs.>", "--subscribe", "chat.>"];
+    return execFileSync(binary, args, { env: this.#environment, encoding: "utf8" }).trim();
+  }
+
+  get #environment(): NodeJS.ProcessEnv {
+    return { ...process.env, MAGPIE_NODE_ID: "n1", MAGPIE_AUTH_JWT_SECRET: this.secret };
   }
 
   async #ready(): Promise<boolean> {

@@ -91,6 +91,11 @@ describe("the logs page", () => {
     await gateway.log(...Array.from({ length: 200 }, (_, i) => ({ message: `after ${String(i)}` })));
     await expect.poll(() => page.locator("[data-test=newer]").innerText()).toContain("200");
     expect((await place()).slice(0, before.length)).toEqual(before);
+    await page.goto(`${gateway.url}#/chat`);
+    await page.waitForSelector("[data-test=text]");
+    await page.goBack();
+    await expect.poll(async () => (await place()).slice(0, before.length)).toEqual(before);
+    await page.locator(list).focus();
     await page.keyboard.press(" ");
     await line(page, "after 199").waitFor();
   });

@@ -37,7 +37,7 @@ const failure: Scene = (i) => ({
 /** Gives the newest records of a shop's day, always the same ones, the last of them just now. */
 export function shopDay(count: number, now: number): ShopRecord[] {
   return Array.from({ length: count }, (_, i) => {
-    const scene = i % 29 === 28 ? failure : i % 13 === 12 ? warning : scenes[(i * i + 3 * i) % scenes.length];
+    const scene = i % 29 === 28 ? failure : i % 13 === 12 ? warning : scenes[(i * 5 + (i >> 2) * 3) % scenes.length];
     const timestamp = new Date(now - (count - i) * 173 - ((i * 41) % 97)).toISOString();
     const traceId = ((i + 1) * 0x9e3779b1).toString(16).padStart(14, "0").slice(0, 12);
     return { timestamp, trace_id: traceId, ...(scene ?? warning)(i) };

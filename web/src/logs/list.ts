@@ -34,8 +34,9 @@ export class ListController {
   #content: HTMLElement | null = null;
   #rowHeight: number;
   #generation = -1;
-  // The number of the first row in view, to come back to when the filter changes.
+  // The number of the first row in view and how much of it is out of sight, to come back to.
   #anchor = 0;
+  #anchorRest = 0;
   // The number of the first row that came after the list was paused.
   #pausedAt = 0;
   #tellOffset: (offset: number, scrolling: boolean) => void = () => undefined;
@@ -124,7 +125,7 @@ export class ListController {
     if (this.#follow.following) {
       this.#scrollTo(view.length * this.#rowHeight);
     } else if (generation !== this.#generation) {
-      this.#scrollTo(view.indexOf(this.#anchor) * this.#rowHeight);
+      this.#scrollTo(view.indexOf(this.#anchor) * this.#rowHeight + this.#anchorRest);
     } else if (dropped > 0) {
       this.#scrollTo(viewport.scrollTop - dropped * this.#rowHeight);
     }
@@ -173,8 +174,9 @@ export class ListController {
       if (row !== undefined) shown.push({ row, index, top: start });
     }
     this.rows.value = shown;
-    const first = Math.floor(this.#viewport.scrollTop / this.#rowHeight);
-    this.#anchor = this.#store.view.at(first) ?? this.#store.ring.next;
+    const { scrollTop } = this.#viewport;
+    this.#anchor = this.#store.view.at(Math.floor(scrollTop / this.#rowHeight)) ?? this.#store.ring.next;
+    this.#anchorRest = scrollTop % this.#rowHeight;
   }
 
   #tell(): void {
