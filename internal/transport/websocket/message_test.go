@@ -108,10 +108,10 @@ func TestMessageLimits(t *testing.T) {
 	}
 }
 
-func repeated(h header, n int) []header {
-	list := make([]header, n)
+func repeated[T any](x T, n int) []T {
+	list := make([]T, n)
 	for i := range list {
-		list[i] = h
+		list[i] = x
 	}
 	return list
 }
