@@ -35,7 +35,7 @@ func TestPostedOrderReachesSubscribers(t *testing.T) {
 	}
 
 	for _, body := range []string{`{"id":7,"state":"paid"}`, `{"id":7,"state":"paid"}`, `{"id":7,"state":"sent"}`} {
-		response, err := http.Post(shop.URL+"/orders", "application/json", strings.NewReader(body)) //nolint:noctx // a test
+		response, err := http.Post(shop.URL+"/orders", "application/json", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
