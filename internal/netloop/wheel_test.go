@@ -187,7 +187,7 @@ func TestWheelIgnoresTheClockOnTheWall(t *testing.T) {
 // A walk at random against the plainest possible timers.
 func TestWheelAgainstPlainTimers(t *testing.T) {
 	for seed := range uint64(30) {
-		rnd := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a repeatable walk
+		rnd := rand.New(rand.NewPCG(seed, 7))
 		r := newRing(t)
 		alarms := make([]*alarm, 20)
 		want := make([]time.Time, len(alarms)) // zero: stopped

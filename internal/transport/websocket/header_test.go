@@ -71,7 +71,7 @@ func TestReadHeaderAllocatesNothingOnTheWordOfALength(t *testing.T) {
 }
 
 func TestUnmask(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a repeatable table
+	rnd := rand.New(rand.NewPCG(1, 2))
 	for n := range 100 {
 		want, got := make([]byte, n), make([]byte, n)
 		for i := range want {

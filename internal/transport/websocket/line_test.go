@@ -310,7 +310,7 @@ func TestClientsThatComeAndGoLoseNothing(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range clients {
 			wg.Go(func() {
-				rnd := rand.New(rand.NewPCG(uint64(i), 1)) //nolint:gosec // a repeatable life
+				rnd := rand.New(rand.NewPCG(uint64(i), 1))
 				var l ledger
 				for l.last < lifelong {
 					if err := oneLife(t, r, &l, 1+rnd.IntN(lifelong/2), i); err != nil {
