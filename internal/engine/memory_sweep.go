@@ -29,6 +29,7 @@ func (e *Memory) sweep() {
 			e.remove(log)
 		}
 	}
+	e.relief.look()
 	e.relieve() // readers make views without ever appending
 }
 
@@ -48,10 +49,26 @@ func (e *Memory) all() []*channel.Log {
 // relief is who gives way when the budget is spent: channels that are empty and without subscribers, of which only the
 // numbering is lost; then the largest logs first, a chunk at a time, until a tenth of the budget is free again. What
 // subscribers lose by it they are told, as with any retention.
-type relief struct{ mu sync.Mutex } // held by the one goroutine that makes room
+type relief struct {
+	mu sync.Mutex // held by the one goroutine that makes room, guards the field below
+
+	// futile is 0, or what is in use until another look is worth its while: the last one found too little to drop.
+	futile int64
+}
+
+// look makes the next relief one that looks, whatever the last one found.
+func (r *relief) look() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.futile = 0
+}
 
 // freeTo is the share of the budget that relief leaves in use, so that it need not run again at once.
 const freeTo = 0.9
+
+// lookAgain is the part of the budget that must be filled before relief looks again at logs that gave it too little:
+// looking costs a step for each log there is.
+const lookAgain = 64
 
 // relieve makes room when the budget is spent, and reports whether there is some. Publishers wait for it: that is what
 // keeps the cap.
@@ -64,6 +81,9 @@ func (e *Memory) relieve() (room bool) {
 	defer e.relief.mu.Unlock()
 	if !budget.Spent() {
 		return true // another has made room meanwhile
+	}
+	if budget.Used() < e.relief.futile {
+		return false
 	}
 	goal := int64(float64(budget.Limit()) * freeTo)
 	largest := costHeap{}
@@ -87,6 +107,10 @@ func (e *Memory) relieve() (room bool) {
 			e.remove(top.log)
 		}
 		heap.Pop(&largest)
+	}
+	e.relief.futile = 0
+	if used := budget.Used(); used > goal {
+		e.relief.futile = used + budget.Limit()/lookAgain
 	}
 	return !budget.Spent()
 }

@@ -174,6 +174,37 @@ func TestANewChannelIsRefusedWhenNothingCanGiveWay(t *testing.T) {
 	}
 }
 
+// TestReliefThatFreesNothingIsNotRepeated spends the budget on channels that cannot give way. Publishing goes on, and
+// does not look at all of them, and drop what little is kept, each time.
+func TestReliefThatFreesNothingIsNotRepeated(t *testing.T) {
+	const limit = 1 << 20
+	e := openMemory(t, limit, MemoryOptions{SweepEvery: time.Hour})
+	var logs []*channel.Log
+	var watches []*channel.Watch
+	for i := 0; e.Stats().MemoryBytes <= limit; i++ {
+		log, w := mustWatch(t, e, wire.ChannelName(fmt.Sprint("watched.", i)))
+		logs, watches = append(logs, log), append(watches, w)
+	}
+	const publishes = 1000
+	for range publishes {
+		mustPut(t, e, "watched.0", strings.Repeat("x", 100))
+	}
+	stats := e.Stats()
+	if stats.Relieved > publishes/10 || logs[0].Head() == logs[0].Tail() {
+		t.Errorf("%d chunks were dropped for %d publishes, and %d..%d are kept", stats.Relieved, publishes, logs[0].Head(), logs[0].Tail())
+	}
+	if most := int64(limit + limit/20); stats.MemoryBytes > most {
+		t.Errorf("%d bytes are used of %d", stats.MemoryBytes, limit)
+	}
+	for i, log := range logs {
+		log.Unwatch(watches[i])
+	}
+	e.sweep()
+	if _, err := put(e, "new", "x"); err != nil {
+		t.Errorf("after everybody left and a sweep: %v", err)
+	}
+}
+
 func TestAnEmptyChannelIsForgottenInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := openMemory(t, 0, MemoryOptions{
