@@ -15,6 +15,10 @@ type wheel struct {
 const (
 	wheelSlots = 512
 	wheelTick  = 100 * time.Millisecond
+
+	// keptEntries is the room that a slot keeps for its next round. A burst of connections needs more and must not be
+	// remembered by every slot; a slot that has to grow again does so once a round, which is nearly a minute.
+	keptEntries = 64
 )
 
 type wheelEntry struct {
@@ -72,7 +76,7 @@ func (w *wheel) advance(now time.Time) {
 			w.visit(e, tick, now)
 		}
 		clear(entries)
-		if *slot == nil {
+		if *slot == nil && cap(entries) <= keptEntries {
 			*slot = entries[:0]
 		}
 	}

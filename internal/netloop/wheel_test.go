@@ -145,6 +145,25 @@ func TestWheelWhenTheMachineSlept(t *testing.T) {
 	r.firesAt(far, r.clock.Add(time.Hour))
 }
 
+// Many that come at once, and are gone, must not be remembered by every slot they went through.
+func TestWheelForgetsABurst(t *testing.T) {
+	r := newRing(t)
+	for range 2 * wheelSlots {
+		for range 1000 {
+			r.set(&newAlarm().timer, r.clock.Add(wheelTick))
+		}
+		r.pass(wheelTick, wheelTick)
+	}
+	r.pass(2*wheelTick, wheelTick)
+	held := 0
+	for i := range r.slots {
+		held += cap(r.slots[i])
+	}
+	if limit := wheelSlots * keptEntries; held > limit || r.armed != 0 {
+		t.Errorf("room for %d entries is held, want at most %d; %d are armed", held, limit, r.armed)
+	}
+}
+
 func TestWheelSetWhileFiring(t *testing.T) {
 	r := newRing(t)
 	var fired []time.Time
