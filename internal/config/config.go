@@ -28,6 +28,9 @@ type Config struct {
 	Loops int `yaml:"loops"`
 	// Driver moves the bytes: auto, epoll (Linux only) or goroutine. Default auto: epoll where there is one.
 	Driver string `yaml:"driver"`
+	// Compression agrees to permessage-deflate with WebSocket clients that offer it, as browsers do. It saves bytes and
+	// costs processor time: once for each message, and not for each subscriber. Default false.
+	Compression bool `yaml:"compression"`
 	// Retention bounds what is kept of each channel that no namespace covers.
 	Retention Retention `yaml:"retention"`
 	// Namespaces are looked through in order, and the first whose pattern covers a channel sets its retention. The

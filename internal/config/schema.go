@@ -40,6 +40,7 @@ func (c *Config) read(s *section) {
 	s.section("memory", c.Memory.read)
 	s.count("loops", &c.Loops, 0, maxLoops)
 	s.choice("driver", &c.Driver, DriverAuto, DriverEpoll, DriverGoroutine)
+	s.flag("compression", &c.Compression)
 	s.section("retention", c.Retention.read)
 	c.readNamespaces(s)
 	s.section("logs", c.Logs.read)

@@ -22,6 +22,7 @@ func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) http.Handler {
 		Origin:        origin,
 		Anonymous:     cfg.Development,
 		MaxHandshakes: cfg.Limits.Handshakes,
+		Compression:   cfg.Compression,
 	}))
 	path, service := api.NewGatewayHandler(api.GatewayOptions{Hub: g.hub, Origin: origin})
 	mux.Handle(path, service)

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/netloop"
@@ -61,7 +62,7 @@ func (c *conn) consume(b []byte) (rest []byte) {
 		if c.session.Full() {
 			return b
 		}
-		h, ok, bad := readHeader(b, c.limit)
+		h, ok, bad := readHeader(b, c.limit, c.format.reserved())
 		if bad == nil && ok {
 			bad = c.message.admit(h, c.limit)
 		}
@@ -98,22 +99,38 @@ func (c *conn) frame(h header, payload []byte) *refusal {
 		return nil
 	case opContinuation, opText, opBinary:
 	}
-	message, op, done, bad := c.message.add(h, payload)
+	m, done, bad := c.message.add(h, payload)
 	if bad != nil || !done {
 		return bad
 	}
-	if op != c.format.op {
+	return c.take(m)
+}
+
+// take hands a complete message to the session.
+func (c *conn) take(m message) *refusal {
+	if m.op != c.format.op {
 		if c.format.op == opText {
 			return refuse(wire.CloseUnsupportedData, "the subprotocol "+SubprotocolJSON+" takes text messages")
 		}
 		return refuse(wire.CloseUnsupportedData, "the subprotocol "+SubprotocolProtobuf+" takes binary messages")
 	}
-	if op == opText && string(message) == "ping" {
+	if m.packed {
+		f := inflaters.Get().(*inflater)
+		defer f.release()
+		var bad *refusal
+		if m.content, bad = f.expand(m.content, c.limit); bad != nil {
+			return bad
+		}
+		if m.op == opText && !utf8.Valid(m.content) {
+			return badText()
+		}
+	}
+	if m.op == opText && string(m.content) == "ping" {
 		// Browsers cannot send a ping of the framing: for them the bare word stands for it.
 		c.session.Send([]byte{finBit | byte(opText), 4, 'p', 'o', 'n', 'g'})
 		return nil
 	}
-	c.session.Frame(message)
+	c.session.Frame(m.content)
 	return nil
 }
 

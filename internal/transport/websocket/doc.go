@@ -8,5 +8,6 @@
 //	conn.go      one line on its loop: between netloop and session
 //	header.go    frame headers, read and written
 //	message.go   fragments, UTF-8, control frames
+//	deflate.go   permessage-deflate (RFC 7692)
 //	format.go    Magpie's frames as finished WebSocket frames
 package websocket

@@ -13,21 +13,55 @@ const (
 	SubprotocolProtobuf = "magpie.v1.protobuf"
 )
 
-// Format lays frames down for WebSocket lines. The values are [JSON] and [Protobuf].
+// Format lays frames down for WebSocket lines. The values are [JSON] and [Protobuf], and the same compressed.
 type Format struct {
-	id    channel.FormatID
-	codec wire.Codec
-	op    opcode
+	id      channel.FormatID
+	codec   wire.Codec
+	op      opcode
+	deflate bool
 }
 
 // The formats. A space that serves WebSocket lines has [Formats] first.
 var (
 	JSON     = Format{id: 0, codec: wire.JSON, op: opText}
 	Protobuf = Format{id: 1, codec: wire.Protobuf, op: opBinary}
+
+	jsonDeflate     = Format{id: 2, codec: wire.JSON, op: opText, deflate: true}
+	protobufDeflate = Format{id: 3, codec: wire.Protobuf, op: opBinary, deflate: true}
 )
 
 // Formats returns the formats in the order of their IDs.
-func Formats() []channel.Format { return []channel.Format{JSON, Protobuf} }
+func Formats() []channel.Format {
+	return []channel.Format{JSON, Protobuf, jsonDeflate, protobufDeflate}
+}
+
+// compressed is the format with the same codec for lines that agreed on compression.
+func (f Format) compressed() Format {
+	if f.codec == wire.Protobuf {
+		return protobufDeflate
+	}
+	return jsonDeflate
+}
+
+// reserved is the reserved bits that a client may set.
+func (f Format) reserved() byte {
+	if f.deflate {
+		return rsv1Bit
+	}
+	return 0
+}
+
+// finish compresses the payload that was appended behind the room at start, where that was agreed on, and seals the frame.
+func (f Format) finish(dst []byte, start int) []byte {
+	op := f.op
+	if f.deflate {
+		var packed bool
+		if dst, packed = deflateFrom(dst, start+headerRoom); packed {
+			op |= rsv1Bit
+		}
+	}
+	return seal(dst, start, op)
+}
 
 // ID is the format's index in the space.
 func (f Format) ID() channel.FormatID { return f.id }
@@ -38,13 +72,13 @@ func (f Format) Codec() wire.Codec { return f.codec }
 // AppendMessage appends the finished frame of an entry.
 func (f Format) AppendMessage(dst []byte, m *wire.Message) []byte {
 	start := len(dst)
-	return seal(f.codec.AppendMessage(appendRoom(dst), m), start, f.op)
+	return f.finish(f.codec.AppendMessage(appendRoom(dst), m), start)
 }
 
 // AppendFrame appends a finished frame.
 func (f Format) AppendFrame(dst []byte, frame *wire.Frame) []byte {
 	start := len(dst)
-	return seal(f.codec.Append(appendRoom(dst), frame), start, f.op)
+	return f.finish(f.codec.Append(appendRoom(dst), frame), start)
 }
 
 // AppendPing appends a ping, which every WebSocket client answers by itself.

@@ -25,6 +25,8 @@ type Options struct {
 	// Anonymous says whether a request without a credential is let in at once, as whoever the authenticator takes it
 	// for. Otherwise the connect frame has to tell.
 	Anonymous bool
+	// Compression agrees to permessage-deflate with clients that offer it.
+	Compression bool
 	// MaxHandshakes bounds the handshakes under way; more are answered 503. 0 means 1,024.
 	MaxHandshakes int
 }
@@ -82,7 +84,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, wire.AsError(err).Message, http.StatusServiceUnavailable)
 		return
 	}
-	if err := h.upgrade(w, upgrade{key: key, subprotocol: subprotocol, format: format, principal: principal}); err != nil {
+	u := upgrade{key: key, subprotocol: subprotocol, format: format, principal: principal}
+	if h.opts.Compression && offersDeflate(r.Header) {
+		u.format = format.compressed()
+	}
+	if err := h.upgrade(w, u); err != nil {
 		h.opts.Hub.Leave()
 		h.opts.Hub.Logger().Debug("an upgrade failed", "error", err)
 	}
@@ -136,6 +142,9 @@ func answer(nc net.Conn, u upgrade) error {
 	if u.subprotocol != "" {
 		b = append(b, "\r\nSec-WebSocket-Protocol: "...)
 		b = append(b, u.subprotocol...)
+	}
+	if u.format.deflate {
+		b = append(b, "\r\nSec-WebSocket-Extensions: "+deflateAnswer...)
 	}
 	b = append(b, "\r\n\r\n"...)
 	if err := nc.SetDeadline(time.Now().Add(writeTimeout)); err != nil {

@@ -23,6 +23,7 @@ func (o opcode) control() bool { return o&0x8 != 0 }
 const (
 	finBit     = 0x80
 	rsvBits    = 0x70
+	rsv1Bit    = 0x40 // permessage-deflate: the message is compressed
 	opcodeBits = 0x0F
 	maskBit    = 0x80
 	lengthBits = 0x7F
@@ -34,8 +35,9 @@ const (
 type header struct {
 	fin    bool
 	opcode opcode
-	length int // of the payload
-	size   int // of the header itself
+	packed bool // the message is compressed; on its first frame
+	length int  // of the payload
+	size   int  // of the header itself
 	key    [4]byte
 }
 
@@ -50,17 +52,21 @@ func (r *refusal) Error() string { return r.reason }
 func refuse(code wire.CloseCode, reason string) *refusal { return &refusal{code: code, reason: reason} }
 
 // readHeader reads the header at the beginning of b. ok is false while it is incomplete. What can be told to be wrong
-// from the first bytes is refused from these: nothing is waited for, or allocated, on the word of a length.
-func readHeader(b []byte, limit int) (h header, ok bool, bad *refusal) {
+// from the first bytes is refused from these: nothing is waited for, or allocated, on the word of a length. allowed is
+// the reserved bits that were agreed on.
+func readHeader(b []byte, limit int, allowed byte) (h header, ok bool, bad *refusal) {
 	if len(b) < 2 {
 		return h, false, nil
 	}
 	h.fin = b[0]&finBit != 0
 	h.opcode = opcode(b[0] & opcodeBits)
+	h.packed = b[0]&allowed != 0
 	length := uint64(b[1] & lengthBits)
 	switch {
-	case b[0]&rsvBits != 0:
+	case b[0]&rsvBits&^allowed != 0:
 		return h, false, refuse(wire.CloseProtocolError, "reserved bits are set, and no extension was agreed on")
+	case h.packed && h.opcode != opText && h.opcode != opBinary:
+		return h, false, refuse(wire.CloseProtocolError, "only the first frame of a message says that it is compressed")
 	case h.opcode > opBinary && h.opcode < opClose || h.opcode > opPong:
 		return h, false, refuse(wire.CloseProtocolError, "the opcode is reserved")
 	case b[1]&maskBit == 0:

@@ -32,11 +32,11 @@ func TestReadHeaderCutAtEveryByte(t *testing.T) {
 				b := f.bytes()
 				size := len(b) - n
 				for cut := range size {
-					if _, ok, bad := readHeader(b[:cut:cut], 1<<20); ok || bad != nil {
+					if _, ok, bad := readHeader(b[:cut:cut], 1<<20, 0); ok || bad != nil {
 						t.Fatalf("%v bytes: the first %d of a header of %d: %v, %v", n, cut, size, ok, bad)
 					}
 				}
-				h, ok, bad := readHeader(b[:size:size], 1<<20)
+				h, ok, bad := readHeader(b[:size:size], 1<<20, 0)
 				want := header{fin: fin, opcode: op, length: n, size: size, key: testKey}
 				if !ok || bad != nil || h != want {
 					t.Errorf("read %+v, %v, %v; want %+v", h, ok, bad, want)
@@ -48,12 +48,12 @@ func TestReadHeaderCutAtEveryByte(t *testing.T) {
 
 func TestReadHeaderLimit(t *testing.T) {
 	const limit = 1000
-	if _, ok, bad := readHeader(claiming(finBit|byte(opText), limit), limit); !ok || bad != nil {
+	if _, ok, bad := readHeader(claiming(finBit|byte(opText), limit), limit, 0); !ok || bad != nil {
 		t.Errorf("a message as large as allowed: %v, %v", ok, bad)
 	}
 	// The length is known before the key has come, and refused then.
 	b := claiming(finBit|byte(opText), limit+1)
-	if _, _, bad := readHeader(b[:len(b)-4], limit); bad == nil || bad.code != wire.CloseTooBig {
+	if _, _, bad := readHeader(b[:len(b)-4], limit, 0); bad == nil || bad.code != wire.CloseTooBig {
 		t.Errorf("a message larger than allowed: %v", bad)
 	}
 }
@@ -61,7 +61,7 @@ func TestReadHeaderLimit(t *testing.T) {
 func TestReadHeaderAllocatesNothingOnTheWordOfALength(t *testing.T) {
 	b := claiming(finBit|byte(opBinary), 64<<10)
 	allocations := testing.AllocsPerRun(100, func() {
-		if _, ok, bad := readHeader(b, 64<<10); !ok || bad != nil {
+		if _, ok, bad := readHeader(b, 64<<10, 0); !ok || bad != nil {
 			t.Error(ok, bad)
 		}
 	})

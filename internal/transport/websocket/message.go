@@ -13,6 +13,7 @@ const maxFragments = 1024
 // assembler puts messages together from data frames. The zero value is ready.
 type assembler struct {
 	op        opcode // of the message begun; 0 when there is none
+	packed    bool   // it is compressed
 	fragments int
 	content   []byte // of a fragmented message, so far
 	checked   int    // bytes of content known to be whole UTF-8
@@ -36,29 +37,36 @@ func (a *assembler) admit(h header, limit int) *refusal {
 	return nil
 }
 
+// message is a complete message as it came: its text is known to be UTF-8, unless it is compressed.
+type message struct {
+	op      opcode
+	packed  bool
+	content []byte
+}
+
 // add takes one data frame that was admitted, its payload unmasked. done tells that a message is complete; it is valid
 // until the next call.
-func (a *assembler) add(h header, payload []byte) (message []byte, op opcode, done bool, bad *refusal) {
+func (a *assembler) add(h header, payload []byte) (m message, done bool, bad *refusal) {
 	if h.opcode != opContinuation {
 		if h.fin {
-			if h.opcode == opText && !utf8.Valid(payload) {
-				return nil, 0, false, badText()
+			if h.opcode == opText && !h.packed && !utf8.Valid(payload) {
+				return message{}, false, badText()
 			}
-			return payload, h.opcode, true, nil
+			return message{op: h.opcode, packed: h.packed, content: payload}, true, nil
 		}
-		a.op = h.opcode
+		a.op, a.packed = h.opcode, h.packed
 	}
 	a.fragments++
 	a.content = append(a.content, payload...)
-	if a.op == opText && !a.checkText(h.fin) {
-		return nil, 0, false, badText()
+	if a.op == opText && !a.packed && !a.checkText(h.fin) {
+		return message{}, false, badText()
 	}
 	if !h.fin {
-		return nil, 0, false, nil
+		return message{}, false, nil
 	}
-	message, op = a.content, a.op
+	m = message{op: a.op, packed: a.packed, content: a.content}
 	*a = assembler{}
-	return message, op, true, nil
+	return m, true, nil
 }
 
 // checkText checks what has come since the last check, up to a character that may be cut by the end of a fragment.

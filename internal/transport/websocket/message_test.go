@@ -15,9 +15,9 @@ func assemble(a *assembler, frames ...header) func(payloads ...string) (string, 
 			if bad := a.admit(h, 1000); bad != nil {
 				return "", bad
 			}
-			message, _, done, bad := a.add(h, []byte(payloads[i]))
+			m, done, bad := a.add(h, []byte(payloads[i]))
 			if bad != nil || done {
-				return string(message), bad
+				return string(m.content), bad
 			}
 		}
 		return "", nil

@@ -52,6 +52,7 @@ func newRig(t *testing.T, opts rigOptions) *rig {
 	if anonymous {
 		opts.authenticator = auth.Development()
 	}
+	goroutines := runtime.NumGoroutine()
 	memory := engine.NewMemory(engine.MemoryOptions{Space: channel.NewSpace(channel.NewBudget(256<<20), nil, Formats()...)})
 	r := &rig{hub: hub.New(hub.Options{Engine: memory, Authenticator: opts.authenticator, NodeID: "n1", MaxSessions: opts.maxSessions})}
 	var err error
@@ -84,6 +85,12 @@ func newRig(t *testing.T, opts rigOptions) *rig {
 		r.group.Close()
 		r.sessions(t, 0) // a handshake under way may find out a little later
 		_ = memory.Close(context.Background())
+		for end := time.Now().Add(patience); runtime.NumGoroutine() > goroutines; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				buf := make([]byte, 1<<16)
+				t.Fatalf("%d goroutines are left, %d were there before\n%s", runtime.NumGoroutine(), goroutines, buf[:runtime.Stack(buf, true)])
+			}
+		}
 	})
 	return r
 }
