@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -44,6 +45,9 @@ func (s suite) run(ctx context.Context, f *field) []result {
 	return results
 }
 
+// colours are what Maven prints before the first line and behind the last, even when told not to.
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // output runs the suite and returns all that it printed.
 func (s suite) output(ctx context.Context, f *field) (string, error) {
 	name := s.command[0]
@@ -65,7 +69,7 @@ func (s suite) output(ctx context.Context, f *field) (string, error) {
 		"MAGPIE_API_KEY="+f.apiKey,
 	)
 	err := cmd.Run()
-	return output.String(), err
+	return colours.ReplaceAllString(output.String(), ""), err
 }
 
 // judge reads what a suite printed about one client. A check that is not reported has failed.
