@@ -80,35 +80,6 @@ func crowd(t testing.TB, n int) (r *rig, publish func()) {
 	return r, func() { r.engine.Append("a", records, done) }
 }
 
-// allocationsPerPublish bounds what one publication may allocate, on its way to however many subscribers: the lists of
-// what is dirty and queued, and now and then a chunk and its view.
-const allocationsPerPublish = 3
-
-func TestDeliveryAllocatesNothing(t *testing.T) {
-	perPublish := func(subscribers int) float64 {
-		r, publish := crowd(t, subscribers)
-		publish()
-		r.settle()
-		before := r.shard.Metrics.Delivered.Load()
-		const runs = 500
-		allocations := testing.AllocsPerRun(runs, func() {
-			publish()
-			r.settle()
-		})
-		if got, want := r.shard.Metrics.Delivered.Load()-before, int64(subscribers*(runs+1)); got != want {
-			t.Fatalf("%d messages delivered, want %d", got, want)
-		}
-		return allocations
-	}
-	one, thousand := perPublish(1), perPublish(1000)
-	if one > allocationsPerPublish {
-		t.Errorf("a publication allocates %v times, want at most %d", one, allocationsPerPublish)
-	}
-	if thousand > one+1 {
-		t.Errorf("a publication allocates %v times for a thousand subscribers and %v for one: delivery is to allocate nothing", thousand, one)
-	}
-}
-
 func BenchmarkFlush(b *testing.B) {
 	for _, inFlight := range []int{1, 16} {
 		b.Run(fmt.Sprintf("1000 subscribers, %d in flight", inFlight), func(b *testing.B) {

@@ -53,7 +53,10 @@ func (s *Session) Timer(now time.Time) {
 	if idleAt.Before(next) {
 		next = idleAt
 	}
-	if s.blocked && stuckAt.Before(next) {
+	if !s.blocked {
+		stuckAt = now.Add(settings.WriteTimeout) // the line may be blocked a moment from now, and nothing tells then
+	}
+	if stuckAt.Before(next) {
 		next = stuckAt
 	}
 	if !expiresAt.IsZero() && expiresAt.Before(next) {

@@ -103,6 +103,25 @@ func TestWriteTimeout(t *testing.T) {
 	}
 }
 
+// TestAWriteTimeoutShorterThanThePings is noticed in its own time, not at the next ping.
+func TestAWriteTimeoutShorterThanThePings(t *testing.T) {
+	r := newRig(t, rigOptions{settings: Settings{WriteTimeout: 4 * time.Second}})
+	c := r.joined("alice")
+	c.say(subscribeTo("a"))
+	r.advance(time.Second)
+	c.stop()
+	r.publish("a", "x")
+	r.settle()
+	r.advance(4*time.Second - time.Millisecond)
+	if c.s.Closing() {
+		t.Fatal("closed too early")
+	}
+	r.advance(4 * time.Second)
+	if !c.s.Closing() {
+		t.Error("not closed within twice the write timeout")
+	}
+}
+
 // TestAClientHeldBackIsNotIdle has a client that reads 1 kB a second of what it asked for. Nothing is read from it
 // meanwhile, so that its silence is none of its own.
 func TestAClientHeldBackIsNotIdle(t *testing.T) {
