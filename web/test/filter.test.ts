@@ -43,6 +43,8 @@ describe("a query", () => {
     ["fields.user=42", true],
     ["absent=", false],
     ["absent!=1", true],
+    ["constructor=x", false],
+    ["http.constructor.name!=Object", true],
   ])("%s: %s", (query, expected) => {
     expect(shows(query)).toBe(expected);
   });

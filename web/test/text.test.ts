@@ -30,6 +30,11 @@ describe("a text with colours", () => {
   });
 });
 
+it("a sequence that does not end hides nothing", () => {
+  expect(colourSpans("a\u001b]0;b c").map((span) => span.text).join("")).toBe("a0;b c");
+  expect(colourSpans("a\u001bPb c").map((span) => span.text).join("")).toBe("ab c");
+});
+
 it("control characters are seen and do nothing", () => {
   expect(visible("a\u0000b\u0008c\u007f\u202ed\te\nf")).toBe("a␀b␈c\ufffd\ufffdd\te\nf");
 });

@@ -21,8 +21,9 @@ export function decodeFrame(text: string): Frame | undefined {
   }
   if (!isObject(value)) throw new FormatError("the text is not a JSON object");
   const fields = new Fields(value, "frame");
-  const read = readers[fields.text("type")];
-  return read?.(fields, fields.string("requestId"));
+  const type = fields.text("type");
+  const requestId = fields.string("requestId");
+  return Object.hasOwn(readers, type) ? readers[type]?.(fields, requestId) : undefined;
 }
 
 // Each reader builds its frame with the fields in canonical order, so that writing it again gives the same text.

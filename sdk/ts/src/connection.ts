@@ -82,7 +82,13 @@ export class Connection {
       return;
     }
     if (attempt !== this.#attempt) return;
-    this.#openLine(token);
+    try {
+      this.#openLine(token);
+    } catch (cause) {
+      // The platform forbids this line, as a page served over TLS may not open one without: no retry helps.
+      const error = new MagpieError("failed_precondition", messageOf(cause));
+      this.#enter({ kind: "closed", reason: { code: CloseCode.abnormal, reason: error.message, local: true, error } });
+    }
   }
 
   #openLine(token: string | undefined): void {
@@ -149,7 +155,11 @@ export class Connection {
 }
 
 function tokenFailure(cause: unknown): LineEnd {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const error = new MagpieError("unauthenticated", `the token could not be fetched: ${message}`, { retryable: true });
+  const message = `the token could not be fetched: ${messageOf(cause)}`;
+  const error = new MagpieError("unauthenticated", message, { retryable: true });
   return { reason: { code: CloseCode.abnormal, reason: error.message, local: true, error }, retryAfterMs: undefined };
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }

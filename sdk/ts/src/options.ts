@@ -49,6 +49,9 @@ export interface ResolvedOptions {
 /** Fills in the defaults. */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const { token } = options;
+  if (!/^wss?:$/.test(new URL(options.url).protocol)) {
+    throw new TypeError(`${options.url} is not the address of a WebSocket: it has to begin with ws:// or wss://`);
+  }
   return {
     url: options.url,
     token: typeof token === "function" ? token : () => token,

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { CloseCode, mayReconnect } from "../src/index.js";
+import { FakeSocket } from "./fakeGateway.js";
 import { connect, harness, reconnect, settle, useFakeClock } from "./harness.js";
 
 useFakeClock();
@@ -60,6 +61,25 @@ describe("connecting", () => {
     });
     await vi.advanceTimersByTimeAsync(120_000);
     expect(h.gateway.sockets).toHaveLength(1);
+  });
+});
+
+describe("an address that cannot work", () => {
+  it.each(["http://gateway/ws", "gateway"])("is refused: %s", (url) => {
+    expect(() => harness({ url })).toThrow(TypeError);
+  });
+
+  it("is not tried again when the platform forbids it", async () => {
+    const forbidden = class extends FakeSocket {
+      constructor(url: string, protocols: string[]) {
+        super(url, protocols);
+        throw new Error("insecure");
+      }
+    };
+    const h = harness({ WebSocket: forbidden });
+    h.client.connect();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(h.states.map((state) => state.kind)).toEqual(["connecting", "closed"]);
   });
 });
 
@@ -201,6 +221,7 @@ describe("what cannot be understood", () => {
     socket.receive("not json");
     socket.receive('{"type":"gap","channel":7}');
     socket.receive('{"type":"something_new"}');
+    socket.receive('{"type":"constructor"}');
     expect(errors).toEqual(["data_loss", "data_loss"]);
     expect(h.client.state.kind).toBe("connected");
   });

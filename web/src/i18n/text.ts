@@ -2,8 +2,7 @@
 export interface Text {
   readonly title: { readonly logs: string; readonly chat: string };
   readonly language: { readonly name: string; readonly change: string };
-  readonly theme: { readonly light: string; readonly dark: string; readonly toDark: string; readonly toLight: string };
-  readonly skip: string;
+  readonly theme: { readonly toDark: string; readonly toLight: string };
   readonly state: StateText;
   readonly token: {
     readonly wanted: string;
@@ -43,13 +42,11 @@ export interface LogsText {
   readonly allServices: string;
   readonly minimumLevel: string;
   readonly allLevels: string;
-  readonly follow: string;
   readonly following: string;
   readonly paused: string;
   readonly pause: string;
   readonly newRows: (count: string) => string;
   readonly toEnd: string;
-  readonly clear: string;
   readonly clearHint: string;
   readonly list: string;
   readonly empty: string;
@@ -75,10 +72,6 @@ export interface LogsText {
   readonly json: string;
   readonly noFields: string;
   readonly filterBy: (field: string) => string;
-  readonly time: string;
-  readonly offset: string;
-  readonly source: string;
-  readonly traceId: string;
 }
 
 /** What is said about events among the records. */

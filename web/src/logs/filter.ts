@@ -61,16 +61,21 @@ function compileField(name: string, value: string): Predicate {
 function lookUp(data: Json, name: string): Json | undefined {
   if (!isObject(data)) return undefined;
   const fields = isObject(data["fields"]) ? data["fields"] : {};
-  return data[name] ?? fields[name] ?? follow(data, name) ?? follow(fields, name);
+  return own(data, name) ?? own(fields, name) ?? follow(data, name) ?? follow(fields, name);
 }
 
 function follow(object: JsonObject, path: string): Json | undefined {
   let value: Json | undefined = object;
   for (const key of path.split(".")) {
     if (!isObject(value)) return undefined;
-    value = value[key];
+    value = own(value, key);
   }
   return value;
+}
+
+// Every object has fields that nobody sent, such as "constructor".
+function own(object: JsonObject, key: string): Json | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 function asText(value: Json): string {

@@ -12,9 +12,10 @@ export interface Span {
 
 const escape = "\u001b";
 
-// Escape sequences that are not colours: cursor movements, titles, links. They would only show as rubbish.
+// Escape sequences that are not colours: cursor movements, titles, links. They would only show as rubbish. Of one that
+// does not end only the beginning goes: it must not take the rest of the line with it.
 // eslint-disable-next-line no-control-regex
-const otherSequences = /\u001b(?:\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|\[[0-9;?<=>!]*[ -/]*[@-ln-~]|[@-Z\\-_])/g;
+const otherSequences = /\u001b(?:\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[PX^_][^\u001b]*\u001b\\|\[[0-9;?<=>!]*[ -/]*[@-ln-~]|[@-Z\\-_])/g;
 
 // eslint-disable-next-line no-control-regex
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
