@@ -101,6 +101,21 @@ func TestWheelMoves(t *testing.T) {
 	r.firesAt(a, r.clock.Add(40*time.Second))
 }
 
+// A timer that was moved sooner leaves a void entry. It must not come back round after round.
+func TestWheelVoidEntriesGo(t *testing.T) {
+	r, a := newRing(t), newAlarm()
+	r.set(&a.timer, r.clock.Add(40*time.Second))
+	r.set(&a.timer, r.clock.Add(35*time.Second))
+	r.set(&a.timer, r.clock.Add(30*time.Second))
+	for range 600 { // a heartbeat that is never missed
+		r.set(&a.timer, r.clock.Add(60*time.Second))
+		r.pass(time.Second, wheelTick)
+	}
+	if len(a.fired) > 0 || r.armed != 1 {
+		t.Errorf("fired %d times; %d entries stand for one timer", len(a.fired), r.armed)
+	}
+}
+
 func TestWheelStops(t *testing.T) {
 	r, a := newRing(t), newAlarm()
 	r.set(&a.timer, time.Time{}) // nothing to stop

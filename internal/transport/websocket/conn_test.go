@@ -246,16 +246,16 @@ func TestMalformedFramesAreCounted(t *testing.T) {
 // header, and the cuts change nothing in what is answered.
 func FuzzFrames(f *testing.F) {
 	for _, a := range framingAttacks() {
-		f.Add(a.sent[:min(len(a.sent), 4096)], []byte{1, 2, 3}, false)
+		f.Add(a.sent[:min(len(a.sent), 4096)], []byte{1, 2, 3}, uint8(0))
 	}
-	f.Add(whole(opText, `{"type":"subscribe","requestId":"1","channel":"a"}`), []byte{5}, false)
-	f.Add(append(whole(opText, `{"type":"publish","requestId":"1","channel":"a","text":"x"}`), whole(opText, "ping")...), []byte{7, 1}, false)
-	f.Add(append(fragment(opBinary, "\x0a\x011"), whole(opContinuation, "\xda\x01\x00")...), []byte{1}, true)
-	f.Fuzz(func(t *testing.T, sent, cuts []byte, protobuf bool) {
-		format := JSON
-		if protobuf {
-			format = Protobuf
-		}
+	f.Add(whole(opText, `{"type":"subscribe","requestId":"1","channel":"a"}`), []byte{5}, uint8(0))
+	f.Add(append(whole(opText, `{"type":"publish","requestId":"1","channel":"a","text":"x"}`), whole(opText, "ping")...), []byte{7, 1}, uint8(0))
+	f.Add(append(fragment(opBinary, "\x0a\x011"), whole(opContinuation, "\xda\x01\x00")...), []byte{1}, uint8(1))
+	packed := rawFrame{first: finBit | rsv1Bit | byte(opText), payload: pack(f, []byte(`{"type":"ping","requestId":"1"}`))}
+	f.Add(packed.bytes(), []byte{3}, uint8(2))
+	formats := []Format{JSON, Protobuf, JSON.compressed(), Protobuf.compressed()}
+	f.Fuzz(func(t *testing.T, sent, cuts []byte, which uint8) {
+		format := formats[int(which)%len(formats)]
 		answers := func(sizes ...int) ([]serverFrame, bool) {
 			b := newBench(t)
 			c, s := b.conn(t, format)

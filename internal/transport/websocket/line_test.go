@@ -28,6 +28,36 @@ func TestPayloadsCrossBetweenCodecsOverTLS(t *testing.T) {
 	crossBetweenCodecs(t, newRig(t, rigOptions{tls: true}))
 }
 
+func TestPayloadsCrossBetweenCodecsCompressed(t *testing.T) {
+	crossBetweenCodecs(t, newRig(t, rigOptions{compression: true}))
+}
+
+func TestBombsEndToEnd(t *testing.T) {
+	r := newRig(t, rigOptions{compression: true})
+	const limit = 64 << 10
+	bomb := string(pack(t, make([]byte, 1000*limit/16)))
+	first := func(fin byte) byte { return fin | rsv1Bit | byte(opText) }
+	for name, sent := range map[string][]byte{
+		"in one frame": rawFrame{first: first(finBit), payload: []byte(bomb)}.bytes(),
+		"in fragments": append(rawFrame{first: first(0), payload: []byte(bomb[:100])}.bytes(), whole(opContinuation, bomb[100:])...),
+	} {
+		c := r.connectRaw(t).upgrade(sent)
+		if code, err := c.ending(); code != wire.CloseTooBig {
+			t.Errorf("%s: closed with %d, %v", name, code, err)
+		}
+	}
+	for name, first := range map[string]byte{
+		"ping":         finBit | rsv1Bit | byte(opPing),
+		"continuation": finBit | rsv1Bit | byte(opContinuation),
+		"second bit":   finBit | 0x20 | byte(opText),
+	} {
+		c := r.connectRaw(t).upgrade(rawFrame{first: first}.bytes())
+		if code, err := c.ending(); code != wire.CloseProtocolError {
+			t.Errorf("reserved bit on %s: closed with %d, %v", name, code, err)
+		}
+	}
+}
+
 func crossBetweenCodecs(t *testing.T, r *rig) {
 	readers := []*peer{r.dial(t, SubprotocolJSON), r.dial(t, SubprotocolProtobuf), r.dial(t)}
 	for _, p := range readers {
@@ -40,6 +70,7 @@ func crossBetweenCodecs(t *testing.T, r *rig) {
 		{Kind: wire.PayloadText, Bytes: []byte("tab\t, NUL \x00, é and 𝄞")},
 		{Kind: wire.PayloadBytes, Bytes: []byte{0, 1, 0xfe, 0xff}},
 		{Kind: wire.PayloadText, Bytes: []byte{}},
+		{Kind: wire.PayloadText, Bytes: []byte(strings.Repeat("long enough to be worth compressing; ", 500))},
 		{Kind: wire.PayloadNone},
 	}
 	offset := wire.Offset(0)

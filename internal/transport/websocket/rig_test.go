@@ -37,13 +37,15 @@ type rigOptions struct {
 	maxSessions   int
 	maxHandshakes int
 	tls           bool
+	compression   bool
 }
 
 // rig is a gateway put together for a test: everything from the handler down to the engine.
 type rig struct {
-	hub    *hub.Hub
-	group  *netloop.Group
-	server *httptest.Server
+	hub         *hub.Hub
+	group       *netloop.Group
+	server      *httptest.Server
+	compression bool // clients offer it
 }
 
 func newRig(t *testing.T, opts rigOptions) *rig {
@@ -54,7 +56,7 @@ func newRig(t *testing.T, opts rigOptions) *rig {
 	}
 	goroutines := runtime.NumGoroutine()
 	memory := engine.NewMemory(engine.MemoryOptions{Space: channel.NewSpace(channel.NewBudget(256<<20), nil, Formats()...)})
-	r := &rig{hub: hub.New(hub.Options{Engine: memory, Authenticator: opts.authenticator, NodeID: "n1", MaxSessions: opts.maxSessions})}
+	r := &rig{compression: opts.compression, hub: hub.New(hub.Options{Engine: memory, Authenticator: opts.authenticator, NodeID: "n1", MaxSessions: opts.maxSessions})}
 	var err error
 	if r.group, err = netloop.NewGroup(netloop.Options{Loops: 2, Driver: opts.driver}); err != nil {
 		t.Fatal(err)
@@ -71,7 +73,7 @@ func newRig(t *testing.T, opts rigOptions) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := NewHandler(Options{Hub: r.hub, Group: r.group, Shards: shards, Origin: origin, Anonymous: anonymous, MaxHandshakes: opts.maxHandshakes})
+	handler := NewHandler(Options{Hub: r.hub, Group: r.group, Shards: shards, Origin: origin, Anonymous: anonymous, MaxHandshakes: opts.maxHandshakes, Compression: opts.compression})
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", handler)
 	mux.Handle("/any", handler)
@@ -153,7 +155,12 @@ func (r *rig) dial(t testing.TB, subprotocols ...string) *peer {
 func (r *rig) tryDial(t testing.TB, subprotocols ...string) (*peer, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c, res, err := coder.Dial(ctx, r.server.URL+"/ws", &coder.DialOptions{HTTPClient: r.server.Client(), Subprotocols: subprotocols})
+	opts := &coder.DialOptions{HTTPClient: r.server.Client(), Subprotocols: subprotocols}
+	if r.compression {
+		opts.CompressionMode = coder.CompressionNoContextTakeover
+		opts.CompressionThreshold = 1
+	}
+	c, res, err := coder.Dial(ctx, r.server.URL+"/ws", opts)
 	if res != nil && res.Body != nil {
 		_ = res.Body.Close()
 	}
@@ -265,7 +272,7 @@ func handshakeWith(request, host string, lines ...string) string {
 // upgrade sends a handshake, with frames in the same segment, and reads the answer.
 func (c *raw) upgrade(frames ...[]byte) *raw {
 	c.t.Helper()
-	b := []byte(handshake(c.RemoteAddr().String()))
+	b := []byte(handshake(c.RemoteAddr().String(), "Sec-WebSocket-Extensions: permessage-deflate"))
 	for _, f := range frames {
 		b = append(b, f...)
 	}
