@@ -66,18 +66,23 @@ func (c *conn) consume(b []byte) (rest []byte) {
 		if bad == nil && ok {
 			bad = c.message.admit(h, c.limit)
 		}
-		if bad == nil {
-			if !ok || len(b) < h.size+h.length {
-				return b
-			}
+		complete := ok && len(b) >= h.size+h.length
+		switch {
+		case bad != nil:
+		case complete:
 			payload := b[h.size : h.size+h.length]
 			b = b[h.size+h.length:]
 			unmask(payload, h.key)
 			bad = c.frame(h, payload)
+		case ok:
+			bad = c.message.peek(h, b[h.size:])
 		}
 		if bad != nil {
 			c.session.Refuse(bad.code, bad.reason)
 			return nil
+		}
+		if !complete {
+			return b
 		}
 	}
 	return nil

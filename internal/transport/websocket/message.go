@@ -17,6 +17,7 @@ type assembler struct {
 	fragments int
 	content   []byte // of a fragmented message, so far
 	checked   int    // bytes of content known to be whole UTF-8
+	peeked    int    // the same of the frame that is coming in
 }
 
 // admit refuses a frame that its header alone shows to be out of place, or more than limit allows the message: before
@@ -47,6 +48,7 @@ type message struct {
 // add takes one data frame that was admitted, its payload unmasked. done tells that a message is complete; it is valid
 // until the next call.
 func (a *assembler) add(h header, payload []byte) (m message, done bool, bad *refusal) {
+	a.peeked = 0
 	if h.opcode != opContinuation {
 		if h.fin {
 			if h.opcode == opText && !h.packed && !utf8.Valid(payload) {
@@ -81,6 +83,37 @@ func (a *assembler) checkText(whole bool) bool {
 		a.checked += size
 	}
 	return true
+}
+
+// peek looks at what has come of a text frame that is not complete yet, still masked: what no further byte can make
+// good is refused at once. It goes on where it stopped, so that a frame that trickles in costs no more than another.
+func (a *assembler) peek(h header, masked []byte) *refusal {
+	op, packed := h.opcode, h.packed
+	if op == opContinuation {
+		op, packed = a.op, a.packed
+	}
+	if op != opText || packed {
+		return nil
+	}
+	for {
+		var char [utf8.UTFMax]byte
+		begun := 0 // bytes of the character that came with the fragment before
+		if a.peeked == 0 {
+			begun = copy(char[:], a.content[a.checked:])
+		}
+		n := begun + copy(char[begun:], masked[a.peeked:])
+		for i := begun; i < n; i++ {
+			char[i] ^= h.key[(a.peeked+i-begun)&3]
+		}
+		if !utf8.FullRune(char[:n]) {
+			return nil
+		}
+		r, size := utf8.DecodeRune(char[:n])
+		if r == utf8.RuneError && size <= 1 {
+			return badText()
+		}
+		a.peeked += size - begun
+	}
 }
 
 func badText() *refusal { return refuse(wire.CloseInvalidPayload, "a text message must be UTF-8") }

@@ -82,6 +82,43 @@ func TestBadTextIsRefusedBeforeTheMessageEnds(t *testing.T) {
 	}
 }
 
+// A frame that trickles in is refused with the byte that cannot be made good, and not when it is complete.
+func TestBadTextIsRefusedWithinAFrame(t *testing.T) {
+	const good = "aé€𝄞"
+	for _, bad := range []string{"\x80", "\xc0", "\xe0\x80", "\xed\xa0", "\xf0\x80", "\xf4\x90", "\xf8", "\xc3\x28"} {
+		text := good + bad
+		for carried := range len(text) {
+			var a assembler
+			first, rest := text[:carried], []byte(text[carried:]+"more")
+			if _, refused := assemble(&a, begin)(first); refused != nil {
+				continue // in the fragment before, and that is tested elsewhere
+			}
+			for i := range rest {
+				rest[i] ^= testKey[i%4]
+			}
+			h := header{opcode: opContinuation, length: len(rest), key: testKey}
+			for n := range len(rest) {
+				refused := a.peek(h, rest[:n]) != nil
+				if want := carried+n >= len(text); refused != want {
+					t.Fatalf("%q, %d bytes of it in the fragment before, %d in this: refused %v", text, carried, n, refused)
+				}
+				if refused {
+					break
+				}
+			}
+		}
+	}
+}
+
+func TestOnlyTextIsPeekedAt(t *testing.T) {
+	var a assembler
+	for _, h := range []header{{opcode: opBinary}, {opcode: opText, packed: true}, {opcode: opPing}} {
+		if bad := a.peek(h, []byte("\xff")); bad != nil {
+			t.Errorf("%+v was refused", h)
+		}
+	}
+}
+
 func TestBinaryMessageNeedsNoText(t *testing.T) {
 	var a assembler
 	if got, bad := assemble(&a, header{opcode: opBinary}, last)("\xff", "\xfe"); got != "\xff\xfe" || bad != nil {
