@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/channel"
@@ -56,6 +58,59 @@ func TestPublishersBesideTheLoop(t *testing.T) {
 			t.Errorf("client %d got %d messages of b, want %d", i, len(got), each)
 		}
 	}
+}
+
+// TestALargeChannelKeepsNobodyWaiting has a channel whose subscribers take twenty slices to serve, and sessions that
+// catch up for as long: a message of a small channel comes within a few slices all the same.
+func TestALargeChannelKeepsNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slice = 500 * time.Microsecond
+		r := newRig(t, rigOptions{})
+		for range 100 {
+			r.publish("b", strings.Repeat("x", 1000))
+		}
+		small := r.joined("alice")
+		small.say(subscribeTo("c"))
+		var others []*client
+		for range 500 {
+			c := r.joined("alice")
+			c.say(subscribeTo("a"))
+			others = append(others, c)
+		}
+		for _, c := range r.clients {
+			c.hear()
+			c.line.pause = writeTakes
+		}
+		for _, c := range others {
+			c.tell(`{"type":"subscribe","requestId":"1","channel":"b","from":{"offset":0}}`)
+		}
+		r.publish("a", "x")
+		for round := range 10 {
+			for range 3 {
+				r.loop.turn(r.shard, slice)
+			}
+			r.publish("c", "x")
+			published := time.Now()
+			for range 3 {
+				if !r.loop.turn(r.shard, slice) {
+					t.Fatal("there is no work left: the test shows nothing")
+				}
+			}
+			if got := messages(small.hear(), "c"); len(got) != 1 {
+				t.Fatalf("round %d: %d messages of the small channel within three slices", round, len(got))
+			}
+			if took := time.Since(published); took > 6*slice {
+				t.Fatalf("round %d: three slices took %v", round, took)
+			}
+			r.publish("a", "x")
+		}
+		r.settle()
+		for i, c := range others {
+			if events := c.hear(); len(messages(events, "a")) != 11 || len(messages(events, "b")) != 100 {
+				t.Fatalf("client %d: %d messages of a, %d of b", i, len(messages(events, "a")), len(messages(events, "b")))
+			}
+		}
+	})
 }
 
 // crowd is a rig with n subscribers of channel "a" whose lines keep nothing, and a way to publish to them that
