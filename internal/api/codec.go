@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -29,7 +30,8 @@ func (jsonCodec) Unmarshal(data []byte, message any) error {
 	if err != nil {
 		return err
 	}
-	return new(wire.Decoder).DecodeBody(data, body)
+	// A decoded payload points into what it was read from, and Connect gives that to the next request.
+	return new(wire.Decoder).DecodeBody(bytes.Clone(data), body)
 }
 
 // protobufCodec is the Protobuf of the frames (connect.Codec).

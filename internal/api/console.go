@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"net/http"
+	"path"
 	"strings"
 )
 
@@ -34,6 +35,10 @@ func Console(files fs.FS) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if isFolder(files, r.URL.Path) {
+			http.NotFound(w, r) // the file server would list what is in it
+			return
+		}
 		if strings.HasPrefix(r.URL.Path, "/assets/") {
 			h.Set("Cache-Control", "public, max-age=31536000, immutable")
 		} else {
@@ -41,6 +46,16 @@ func Console(files fs.FS) http.Handler {
 		}
 		server.ServeHTTP(w, r)
 	})
+}
+
+// isFolder reports whether a path of a URL leads to a folder below the root.
+func isFolder(files fs.FS, urlPath string) bool {
+	name := strings.Trim(path.Clean("/"+urlPath), "/")
+	if name == "" {
+		return false
+	}
+	info, err := fs.Stat(files, name)
+	return err == nil && info.IsDir()
 }
 
 // ConsoleConfig serves info as JSON.

@@ -49,12 +49,11 @@ func NewGatewayHandler(opts GatewayOptions) (path string, handler http.Handler) 
 	return "/" + magpiev1connect.GatewayServiceName + "/", guarded
 }
 
-// refuse answers a request before its method is reached.
+// refuse answers a request before its method is reached. What is no request of any protocol is answered as Connect
+// would.
 func refuse(ew *connect.ErrorWriter, w http.ResponseWriter, r *http.Request, err error) {
-	if !ew.IsSupported(r) {
-		// Not even a request of this service: the writer could not choose a protocol.
-		http.Error(w, wire.AsError(err).Message, http.StatusForbidden)
-		return
+	if wire.AsError(err).Code == wire.CodeUnauthenticated {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="magpie"`)
 	}
 	_ = ew.Write(w, r, connectError(err)) // a client that is gone needs no answer
 }

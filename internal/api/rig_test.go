@@ -1,0 +1,156 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/channel"
+	"github.com/magpie-bridge/magpie/internal/engine"
+	"github.com/magpie-bridge/magpie/internal/hub"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// The key that the tests' backend presents. It must come back nowhere.
+const pricingKey = "mgp_a-key-of-the-tests-that-nobody-else-has"
+
+const publishURL = "/magpie.v1.GatewayService/Publish"
+
+// stored is what the engine was given.
+type stored struct {
+	channel wire.ChannelName
+	records []channel.Record
+}
+
+// recorder is an engine that remembers what was appended (engine.Engine).
+type recorder struct {
+	engine.Engine
+
+	mu   sync.Mutex // guards kept
+	kept []stored
+}
+
+func (e *recorder) Append(name wire.ChannelName, records []channel.Record, done func(wire.Epoch, []channel.Placed, error)) {
+	copied := make([]channel.Record, len(records))
+	for i, r := range records {
+		r.Payload.Bytes = bytes.Clone(r.Payload.Bytes)
+		copied[i] = r
+	}
+	e.mu.Lock()
+	e.kept = append(e.kept, stored{name, copied})
+	e.mu.Unlock()
+	e.Engine.Append(name, records, done)
+}
+
+func (e *recorder) appended() []stored {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.kept
+}
+
+// rig is the GatewayService with a real hub behind it.
+type rig struct {
+	t      *testing.T
+	engine *recorder
+	hub    *hub.Hub
+	server *httptest.Server
+}
+
+type rigOptions struct {
+	development bool
+	origins     []string
+	maxMessage  int
+	maxRequest  int
+}
+
+func newRig(t *testing.T, opts rigOptions) *rig {
+	t.Helper()
+	memory := engine.NewMemory(engine.MemoryOptions{Space: channel.NewSpace(channel.NewBudget(64<<20), nil)})
+	t.Cleanup(func() { _ = memory.Close(context.Background()) })
+	rights, err := auth.NewRights(auth.Grants{Publish: []string{"order.>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := auth.NewAPIKeys([]auth.APIKey{{Name: "pricing", Hash: auth.HashKey(pricingKey), Rights: rights}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	origin, err := auth.NewOriginPolicy(opts.origins, opts.development)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var authenticator auth.Authenticator = auth.Chain{Keys: keys}
+	if opts.development {
+		authenticator = auth.Development()
+	}
+	r := &rig{t: t, engine: &recorder{Engine: memory}}
+	r.hub = hub.New(hub.Options{Engine: r.engine, Authenticator: authenticator, NodeID: "n1", MaxMessage: opts.maxMessage})
+	path, handler := NewGatewayHandler(GatewayOptions{Hub: r.hub, Origin: origin, MaxRequestBytes: opts.maxRequest})
+	mux := http.NewServeMux()
+	mux.Handle(path, handler)
+	r.server = httptest.NewUnstartedServer(mux)
+	r.server.Config.Protocols = new(http.Protocols)
+	r.server.Config.Protocols.SetHTTP1(true)
+	r.server.Config.Protocols.SetUnencryptedHTTP2(true)
+	r.server.Start()
+	t.Cleanup(r.server.Close)
+	return r
+}
+
+// request is one to the service; zero fields are those of a good one.
+type request struct {
+	method, path, contentType, body string
+	header                          map[string]string
+	noKey                           bool
+	host                            string
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (r *rig) send(q request) answer {
+	r.t.Helper()
+	if q.method == "" {
+		q.method = http.MethodPost
+	}
+	if q.path == "" {
+		q.path = publishURL
+	}
+	if q.contentType == "" {
+		q.contentType = "application/json"
+	}
+	req, err := http.NewRequestWithContext(r.t.Context(), q.method, r.server.URL+q.path, strings.NewReader(q.body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", q.contentType)
+	if !q.noKey {
+		req.Header.Set("Authorization", "Bearer "+pricingKey)
+	}
+	for name, value := range q.header {
+		req.Header.Set(name, value)
+	}
+	if q.host != "" {
+		req.Host = q.host
+	}
+	resp, err := r.server.Client().Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // all of it was read
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body)}
+}
