@@ -70,10 +70,10 @@ type Message struct {
 
 // Position is where a message stands in its channel: an offset in the numbering that Epoch names.
 type Position struct {
-	Epoch  string
-	Offset uint64
+	Epoch  string `json:"epoch"`
+	Offset uint64 `json:"offset"`
 	// Duplicate tells that the message had been published before; this is the place it got then.
-	Duplicate bool
+	Duplicate bool `json:"duplicate,omitempty"`
 }
 
 // Error is how the gateway refuses something; find it with errors.As. Code is a canonical gRPC code in lower case.

@@ -43,7 +43,7 @@ func TestMistakesInTheCommandLine(t *testing.T) {
 		"sub a --from k3:":                 "expected an offset",
 		"sub a --since yesterday":          "expected a duration",
 		"sub a..b":                         "empty word",
-		"sub a --url http://host/ws":       "expected a gateway's address",
+		"sub a --url ftp://host/ws":        "expected a gateway's address",
 		"pub a":                            "there is no data",
 		"pub a {":                          "not JSON: add --text",
 		"pub a b --lines":                  "leave DATA out",
@@ -202,5 +202,19 @@ func TestCheckConfig(t *testing.T) {
 	stdout, _, _ = inProcess(t, nil, "check-config", good, "--json")
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil || !report.OK || len(report.Problems) != 0 {
 		t.Errorf("--json: %q, %v", stdout, err)
+	}
+}
+
+func TestLineURL(t *testing.T) {
+	for typed, want := range map[string]string{
+		"ws://host:8080/ws":      "ws://host:8080/ws",
+		"ws://host:8080":         "ws://host:8080/ws",
+		"http://127.0.0.1:8080/": "ws://127.0.0.1:8080/ws",
+		"https://host":           "wss://host/ws",
+		"wss://host/line/ws":     "wss://host/line/ws",
+	} {
+		if got := lineURL(typed); got != want {
+			t.Errorf("%s: %s, want %s", typed, got, want)
+		}
 	}
 }

@@ -86,7 +86,7 @@ func TestCredentials(t *testing.T) {
 		token, channel, want string
 		status               int
 	}{
-		{"", "order.update", "refused the credential; give a valid one with --token or MAGPIE_TOKEN", exitFailed},
+		{"", "order.update", "wants to know who you are: give a credential with --token or MAGPIE_TOKEN", exitFailed},
 		{token + "x", "order.update", "refused the credential; give a valid one with --token or MAGPIE_TOKEN", exitFailed},
 		{token, "price.update", "does not allow it; use a credential with the right", exitFailed},
 		{token, "order.update", "", exitOK},

@@ -40,7 +40,7 @@ func addLineFlags(cmd *cobra.Command, env environment) *lineFlags {
 
 func (f *lineFlags) options() magpieclient.Options {
 	opts := magpieclient.Options{
-		URL:     firstOf(f.url, f.env.getenv("MAGPIE_URL"), defaultURL),
+		URL:     lineURL(firstOf(f.url, f.env.getenv("MAGPIE_URL"), defaultURL)),
 		Token:   firstOf(f.token, f.env.getenv("MAGPIE_TOKEN")),
 		Name:    "magpie-cli",
 		Version: buildVersion(),
@@ -61,9 +61,27 @@ func (f *lineFlags) dial(ctx context.Context) (*magpieclient.Client, error) {
 	defer cancel()
 	client, err := magpieclient.Dial(waiting, opts)
 	if err != nil {
-		return nil, explain(err, opts.URL)
+		return nil, explain(err, opts)
 	}
 	return client, nil
+}
+
+// lineURL makes a line's address of what people type: the console's address will do, and /ws may be left out.
+func lineURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	switch u.Scheme {
+	case "http":
+		u.Scheme = "ws"
+	case "https":
+		u.Scheme = "wss"
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/ws"
+	}
+	return u.String()
 }
 
 func checkURL(address string) error {
@@ -75,16 +93,19 @@ func checkURL(address string) error {
 }
 
 // explain says what the trouble with a line means to whoever typed the command.
-func explain(err error, address string) error {
+func explain(err error, opts magpieclient.Options) error {
 	if err == nil {
 		return nil
 	}
 	host := "the gateway"
-	if u, parseErr := url.Parse(address); parseErr == nil {
+	if u, parseErr := url.Parse(opts.URL); parseErr == nil {
 		host = u.Host
 	}
 	code := magpieclient.CodeOf(err)
 	if code == magpieclient.CodeUnauthenticated {
+		if opts.Token == "" {
+			return fmt.Errorf("%s wants to know who you are: give a credential with --token or MAGPIE_TOKEN, or make one with `magpie token`", host)
+		}
 		return fmt.Errorf("%s refused the credential; give a valid one with --token or MAGPIE_TOKEN, or make one with `magpie token`: %w", host, err)
 	}
 	if code == magpieclient.CodePermissionDenied {

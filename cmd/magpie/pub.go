@@ -121,7 +121,7 @@ func (f *pubFlags) publish(ctx context.Context, env environment, args []string) 
 	if err := report.finish(failure == nil || report.count > 0); err != nil {
 		return err
 	}
-	return explain(failure, f.line.options().URL)
+	return explain(failure, f.line.options())
 }
 
 // input is what is to be published next, or why there is no more.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -66,10 +65,7 @@ process at once.`,
 func serve(ctx context.Context, env environment, flags serveFlags) error {
 	cfg, err := config.Load(flags.config, flags.override)
 	if err != nil {
-		if _, ok := errors.AsType[*config.Error](err); ok {
-			return &usageError{err}
-		}
-		return err
+		return &usageError{err}
 	}
 	if flags.data != "" {
 		if cfg.NodeID, err = server.UseDataDir(flags.data, cfg.NodeID); err != nil {

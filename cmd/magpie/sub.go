@@ -131,7 +131,7 @@ func (f *subFlags) receive(ctx context.Context, env environment, channels []stri
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return unlessDone(ctx, explain(err, f.line.options().URL))
+	return unlessDone(ctx, explain(err, f.line.options()))
 }
 
 // unlessDone drops an error that is only the consequence of Ctrl-C.

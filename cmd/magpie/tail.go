@@ -117,12 +117,12 @@ func (f *tailFlags) follow(ctx context.Context, env environment, paths []string)
 	stop(nil)
 	showing.Wait()
 	if cause != nil && !errors.Is(cause, context.Canceled) {
-		return explain(cause, f.line.options().URL)
+		return explain(cause, f.line.options())
 	}
 	if err == nil && !f.line.quiet {
 		say(env, "%s", describeStats(tailer.Stats()))
 	}
-	return explain(err, f.line.options().URL)
+	return explain(err, f.line.options())
 }
 
 func describeStats(s file.Stats) string {

@@ -106,6 +106,10 @@ func checkDevelopment(r *http.Request) error {
 	if err != nil || !IsLoopback(host) {
 		return refuse("the Host is %q: in development mode the gateway answers to loopback names only (localhost, 127.0.0.1, [::1])", r.Host)
 	}
+	// An embedding program may listen on every address, and a Host is quickly forged.
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && !peer.Addr().Unmap().IsLoopback() {
+		return refuse("the request came from another machine: in development mode only this one is served")
+	}
 	if strings.EqualFold(r.Header.Get("Sec-Fetch-Site"), "cross-site") {
 		return refuse("the request was caused by a page of another site: in development mode open the gateway's address by itself")
 	}

@@ -167,7 +167,28 @@ func request(t *testing.T, host string) *http.Request {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ws", http.NoBody)
 	r.Host = host
+	r.RemoteAddr = "127.0.0.1:1234"
 	return r
+}
+
+func TestDevelopmentServesThisMachineOnly(t *testing.T) {
+	p, err := auth.NewOriginPolicy(nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, allowed := range map[string]bool{
+		"127.0.0.1:1":          true,
+		"127.9.9.9:1":          true,
+		"[::1]:1":              true,
+		"[::ffff:127.0.0.1]:1": true,
+		"192.0.2.1:1":          false,
+		"[2001:db8::1]:1":      false,
+		"@":                    true, // a Unix socket
+	} {
+		r := request(t, "localhost:8080")
+		r.RemoteAddr = address
+		wantOrigin(t, p.Check(r), allowed)
+	}
 }
 
 func wantOrigin(t *testing.T, err error, allowed bool) {

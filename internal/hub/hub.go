@@ -11,6 +11,7 @@ import (
 	"context"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/channel"
@@ -35,6 +36,8 @@ type Hub struct {
 	methods  map[string]Method
 	workers  chan struct{} // one place for each authentication under way
 	draining atomic.Bool
+
+	refusalTold atomic.Int64 // the second of the last refusal in the log
 
 	Metrics Metrics
 }
@@ -72,8 +75,17 @@ func (h *Hub) Authenticate(ctx context.Context, c auth.Credential) (*auth.Princi
 	principal, err := h.opts.Authenticator.Authenticate(ctx, c)
 	if err != nil {
 		h.Metrics.AuthFailures.Add(1)
+		h.logRefusal(c, err)
 	}
 	return principal, err
+}
+
+// logRefusal tells the operator that a credential was refused, at most once a second: the metric counts them all.
+func (h *Hub) logRefusal(c auth.Credential, err error) {
+	second := time.Now().Unix()
+	if h.refusalTold.Swap(second) != second {
+		h.log.Warn("a credential was refused", "from", c, "reason", wire.AsError(err).Message)
+	}
 }
 
 // AuthenticateAsync does the same on a worker, and calls done there.

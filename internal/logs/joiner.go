@@ -26,7 +26,7 @@ type Text struct {
 }
 
 // Joiner cuts a stream into the texts of records: lines, each with the lines that continue it. A line continues the
-// one before if it begins with white space, "Caused by:" or "... n more"; JSON lines are never continued.
+// one before if it begins with white space, "Caused by:" or "... n more", or names a JVM's exception; JSON lines are never continued.
 // Empty lines are left out. A Joiner is for one goroutine at a time, and its zero value is ready at offset 0.
 type Joiner struct {
 	buf    []byte
@@ -166,7 +166,24 @@ func (j *Joiner) release() {
 
 // continues reports whether a line belongs to the record before.
 func continues(line []byte) bool {
-	return line[0] == ' ' || line[0] == '\t' || bytes.HasPrefix(line, []byte("Caused by:")) || bytes.HasPrefix(line, []byte("... "))
+	return line[0] == ' ' || line[0] == '\t' || bytes.HasPrefix(line, []byte("Caused by:")) || bytes.HasPrefix(line, []byte("... ")) ||
+		beginsTrace(line)
+}
+
+// beginsTrace reports whether a line names an exception of the JVM, as the line before a stack trace does: dotted words,
+// the last of which ends in Exception, Error or Throwable.
+func beginsTrace(line []byte) bool {
+	name, _, _ := bytes.Cut(line, []byte(":"))
+	name = bytes.TrimRight(name, "\r\n")
+	if !bytes.HasSuffix(name, []byte("Exception")) && !bytes.HasSuffix(name, []byte("Error")) && !bytes.HasSuffix(name, []byte("Throwable")) {
+		return false
+	}
+	for _, b := range name {
+		if !('a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '.' || b == '$' || b == '_') {
+			return false
+		}
+	}
+	return bytes.IndexByte(name, '.') > 0
 }
 
 // continuable reports whether another line may belong to this one: not to a JSON object.

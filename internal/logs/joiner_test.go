@@ -138,6 +138,7 @@ func TestJoinerSkipsHoles(t *testing.T) {
 func FuzzJoiner(f *testing.F) {
 	f.Add([]byte("a\n\tb\n\n{}\nc"), byte(1))
 	f.Add([]byte("\x00\x00a\r\nCaused by: x\n"), byte(3))
+	f.Add([]byte("a\njava.lang.IllegalStateException: x\n\tat A.b\n"), byte(2))
 	f.Fuzz(func(t *testing.T, stream []byte, chunk byte) {
 		texts := func(chunk int) (all []string) {
 			j := logs.NewJoiner(0)
@@ -172,5 +173,26 @@ func TestLevels(t *testing.T) {
 	ordered := []logs.Level{logs.LevelUnknown, logs.LevelTrace, logs.LevelDebug, logs.LevelInfo, logs.LevelWarn, logs.LevelError, logs.LevelFatal}
 	if !slices.IsSorted(ordered) {
 		t.Errorf("%v is not the order of the levels", ordered)
+	}
+}
+
+func TestAnExceptionBelongsToTheLineBefore(t *testing.T) {
+	for line, joined := range map[string]bool{
+		"java.lang.IllegalStateException: no":       true,
+		"java.lang.OutOfMemoryError":                true,
+		"com.shop.Order$Full_Exception: 7 of 7":     true,
+		"Exception in thread \"main\" java.lang.Foo": false,
+		"Error: it failed":                          false,
+		"2026-11-20 order.Error: x":                 false,
+		".Error":                                    false,
+	} {
+		now := time.Unix(1, 0)
+		var j logs.Joiner
+		j.Write([]byte("ERROR it failed\n"+line+"\nnext\n"), now)
+		texts := []string{"ERROR it failed", line}
+		if joined {
+			texts = []string{"ERROR it failed\n" + line}
+		}
+		want(t, line, take(t, &j, now), texts...)
 	}
 }
