@@ -178,13 +178,13 @@ func TestLevels(t *testing.T) {
 
 func TestAnExceptionBelongsToTheLineBefore(t *testing.T) {
 	for line, joined := range map[string]bool{
-		"java.lang.IllegalStateException: no":       true,
-		"java.lang.OutOfMemoryError":                true,
-		"com.shop.Order$Full_Exception: 7 of 7":     true,
+		"java.lang.IllegalStateException: no":        true,
+		"java.lang.OutOfMemoryError":                 true,
+		"com.shop.Order$Full_Exception: 7 of 7":      true,
 		"Exception in thread \"main\" java.lang.Foo": false,
-		"Error: it failed":                          false,
-		"2026-11-20 order.Error: x":                 false,
-		".Error":                                    false,
+		"Error: it failed":                           false,
+		"2026-11-20 order.Error: x":                  false,
+		".Error":                                     false,
 	} {
 		now := time.Unix(1, 0)
 		var j logs.Joiner
