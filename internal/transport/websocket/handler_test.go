@@ -196,6 +196,7 @@ func TestUpgradeWithoutHijack(t *testing.T) {
 	} {
 		req.Header.Set(name, value)
 	}
+	req.RemoteAddr = "127.0.0.1:1234"
 	w := httptest.NewRecorder()
 	r.server.Config.Handler.ServeHTTP(w, req)
 	if w.Code != http.StatusHTTPVersionNotSupported || !strings.Contains(w.Body.String(), "HTTP/1.1") {
