@@ -2,8 +2,9 @@ package channel
 
 import "sync/atomic"
 
-// Budget counts the bytes that the logs of a process hold: chunks, views, idempotency windows and the logs
-// themselves. It only counts; what gives way when it is spent is the engine's policy. Safe for concurrent use.
+// Budget counts the bytes that a process holds for its clients: the logs' chunks, views, idempotency windows and the
+// logs themselves, and what sessions charge for outboxes and unread input. It only counts; what gives way when it is
+// spent is the engine's policy. Safe for concurrent use; a nil budget counts nothing.
 type Budget struct {
 	limit int64
 	used  atomic.Int64
@@ -21,4 +22,9 @@ func (b *Budget) Used() int64 { return b.used.Load() }
 // Spent reports whether more is charged than the limit allows.
 func (b *Budget) Spent() bool { return b.limit > 0 && b.used.Load() > b.limit }
 
-func (b *Budget) charge(n int) { b.used.Add(int64(n)) }
+// Charge counts n bytes more, or less where n is negative.
+func (b *Budget) Charge(n int) {
+	if b != nil {
+		b.used.Add(int64(n))
+	}
+}

@@ -176,5 +176,5 @@ func (l *Log) ownCost() int { return logOverhead + len(l.name) }
 
 func (l *Log) charge(n int) {
 	l.cost.Add(int64(n))
-	l.space.budget.charge(n)
+	l.space.budget.Charge(n)
 }

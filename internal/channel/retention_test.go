@@ -187,16 +187,16 @@ func TestBudgetReturnsToZero(t *testing.T) {
 
 func TestBudget(t *testing.T) {
 	b := NewBudget(100)
-	b.charge(100)
+	b.Charge(100)
 	if b.Spent() {
 		t.Error("a budget that is exactly used counts as spent")
 	}
-	b.charge(1)
+	b.Charge(1)
 	if !b.Spent() || b.Used() != 101 || b.Limit() != 100 {
 		t.Errorf("Spent %t, Used %d, Limit %d", b.Spent(), b.Used(), b.Limit())
 	}
 	free := NewBudget(0)
-	free.charge(1 << 40)
+	free.Charge(1 << 40)
 	if free.Spent() {
 		t.Error("a budget without a limit is spent")
 	}

@@ -2,11 +2,13 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
@@ -34,11 +36,15 @@ type Gateway struct {
 	cfg     *config.Config
 	log     *slog.Logger
 	hub     *hub.Hub
+	budget  *channel.Budget
 	engine  engine.Engine
 	group   *netloop.Group
 	shards  []*session.Shard
 	own     *auth.Principal
 	handler http.Handler
+
+	closing  sync.Once
+	closeErr error // set by closing
 }
 
 // NewGateway builds a gateway and starts its loops; [Gateway.Shutdown] ends it.
@@ -47,7 +53,7 @@ func NewGateway(opts Options) (*Gateway, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{cfg: cfg, log: opts.Logger}
+	g := &Gateway{cfg: cfg, log: opts.Logger, budget: channel.NewBudget(int64(cfg.Memory.LogBytes))}
 	authenticator, err := newAuthenticator(cfg)
 	if err != nil {
 		return nil, err
@@ -59,7 +65,7 @@ func NewGateway(opts Options) (*Gateway, error) {
 	if g.own, err = newOwnPrincipal(); err != nil {
 		return nil, err
 	}
-	if g.engine, err = newEngine(cfg); err != nil {
+	if g.engine, err = newEngine(cfg, g.budget); err != nil {
 		return nil, err
 	}
 	g.hub = hub.New(hub.Options{
@@ -71,18 +77,18 @@ func NewGateway(opts Options) (*Gateway, error) {
 		Logger:        opts.Logger,
 	})
 	if err := g.startLoops(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, g.engine.Close(context.Background()))
 	}
 	g.handler = g.routes(origin, opts)
 	return g, nil
 }
 
-func newEngine(cfg *config.Config) (engine.Engine, error) {
+func newEngine(cfg *config.Config, budget *channel.Budget) (engine.Engine, error) {
 	retention, err := newRetention(cfg)
 	if err != nil {
 		return nil, err
 	}
-	space := channel.NewSpace(channel.NewBudget(int64(cfg.Memory.LogBytes)), nil, websocket.Formats()...)
+	space := channel.NewSpace(budget, nil, websocket.Formats()...)
 	return engine.NewMemory(engine.MemoryOptions{Space: space, Retention: retention}), nil
 }
 
@@ -98,6 +104,7 @@ func (g *Gateway) startLoops() error {
 	}
 	settings := session.Settings{
 		Hub:              g.hub,
+		Budget:           g.budget,
 		MaxFrameBytes:    int(cfg.Limits.FrameBytes),
 		MaxSubscriptions: cfg.Limits.Subscriptions,
 		MaxOutbox:        int(cfg.Limits.OutboxBytes),
@@ -129,22 +136,43 @@ func (g *Gateway) Publish(ctx context.Context, p *wire.Publish) (*wire.Published
 func (g *Gateway) Sessions() int { return int(g.hub.Metrics.Sessions.Load()) }
 
 // Shutdown drains the gateway: no new session is taken, every client is told to come back at a time of its own within
-// the configured window, and when they are gone, or ctx ends, everything is closed.
+// the configured window, and when they are gone, or ctx ends, everything is closed. Calling it again changes nothing.
 func (g *Gateway) Shutdown(ctx context.Context) error {
-	g.hub.Drain()
-	g.sayGoodbye()
-	g.awaitSessions(ctx)
-	g.group.Close()
-	return g.engine.Close(ctx)
+	g.leave(ctx)
+	return g.close(ctx)
 }
 
-// sayGoodbye tells every session to leave.
+// leave tells every session to go, until none is left or ctx ends. A handshake that was under way is told as soon as it
+// has become a session.
+func (g *Gateway) leave(ctx context.Context) {
+	const look, sayAgain = 10 * time.Millisecond, 100 * time.Millisecond
+	g.hub.Drain()
+	g.sayGoodbye()
+	looking, saying := time.NewTicker(look), time.NewTicker(sayAgain)
+	defer looking.Stop()
+	defer saying.Stop()
+	for g.hub.Metrics.Sessions.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			g.log.Warn("clients that did not leave in time are cut off", "sessions", g.hub.Metrics.Sessions.Load())
+			return
+		case <-saying.C:
+			g.sayGoodbye()
+		case <-looking.C:
+		}
+	}
+}
+
+// sayGoodbye tells the sessions that were not told yet to leave.
 func (g *Gateway) sayGoodbye() {
 	window := g.cfg.Shutdown.Window
 	for i, loop := range g.group.Loops() {
 		shard := g.shards[i]
 		loop.Post(func() {
 			shard.Each(func(s *session.Session) {
+				if s.Closing() {
+					return
+				}
 				//nolint:gosec // spreads the return of clients; nothing is kept safe by it
 				s.Goodbye(wire.CloseDraining, "draining", time.Duration(rand.Int64N(int64(window)+1)))
 			})
@@ -152,16 +180,11 @@ func (g *Gateway) sayGoodbye() {
 	}
 }
 
-func (g *Gateway) awaitSessions(ctx context.Context) {
-	const look = 10 * time.Millisecond
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
-	for g.hub.Metrics.Sessions.Load() > 0 {
-		select {
-		case <-ctx.Done():
-			g.log.Warn("clients that did not leave in time are cut off", "sessions", g.hub.Metrics.Sessions.Load())
-			return
-		case <-ticker.C:
-		}
-	}
+// close ends the loops, with the lines that are left, and then the engine.
+func (g *Gateway) close(ctx context.Context) error {
+	g.closing.Do(func() {
+		g.group.Close()
+		g.closeErr = g.engine.Close(ctx)
+	})
+	return g.closeErr
 }

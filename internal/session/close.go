@@ -48,6 +48,7 @@ func (s *Session) Closed(error) {
 	s.dropAll()
 	s.settle(nil)
 	s.outbox = nil
+	s.account()
 	s.state = stateClosed
 	s.shard.leave(s)
 	s.shard.settings.Hub.Leave()

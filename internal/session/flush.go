@@ -28,6 +28,15 @@ func (s *Session) settle(rest []byte) {
 	if len(s.outbox) == 0 {
 		s.outbox = nil
 	}
+	s.account()
+}
+
+// account charges the memory budget for an outbox that waits.
+func (s *Session) account() {
+	if held := cap(s.outbox); held != s.charged {
+		s.shard.settings.Budget.Charge(held - s.charged)
+		s.charged = held
+	}
 }
 
 // Flush writes what the frames before have led to, as far as the kernel takes it.
@@ -136,6 +145,7 @@ func (s *Session) deliver(t *topic, index uint32) (more bool) {
 	if len(rest) > 0 {
 		// Only the rest of the cut frame is copied: nothing of the log is held for a client that does not read.
 		s.outbox = append(s.outbox, rest...)
+		s.account()
 	}
 	return false
 }

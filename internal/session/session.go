@@ -38,9 +38,10 @@ type Session struct {
 	malformed uint8
 	inFlight  uint16 // publishes that the engine has in hand
 
-	outbox []byte         // finished frames meant for this session alone, and the rest of a cut one
-	subs   []subscription // in no order
-	turn   int            // the place in subs of the cursor that is pumped next
+	outbox  []byte         // finished frames meant for this session alone, and the rest of a cut one
+	charged int            // what the budget was charged for outbox
+	subs    []subscription // in no order
+	turn    int            // the place in subs of the cursor that is pumped next
 
 	heard    time.Time // the last byte from the client
 	progress time.Time // the last write: since then the client took nothing, if the line is blocked

@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/hub"
 )
 
@@ -10,6 +11,8 @@ import (
 // the defaults that are given with them.
 type Settings struct {
 	Hub *hub.Hub
+	// Budget is charged for what waits for clients, and for input that waits; nil: nothing counts it.
+	Budget *channel.Budget
 
 	MaxFrameBytes    int           // of one frame from a client; 64 KiB
 	MaxSubscriptions int           // of one session; 1,000

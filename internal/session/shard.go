@@ -155,12 +155,11 @@ func (sh *Shard) Work(slice time.Duration) (more bool) {
 	}
 	// Each topic that the slice has time for is served once; what is left goes to the end of the queue.
 	for n := len(sh.queue); n > 0 && sh.timeLeft(end); n-- {
-		t := sh.queue[0]
+		t := sh.queue[0] // it leaves the queue only when the pass comes back: a panic must not cost the channel its service
+		done := sh.pass(t, end)
 		sh.queue[0] = nil
 		sh.queue = sh.queue[1:]
-		if done := sh.pass(t, end); done {
-			t.queued = false
-		} else {
+		if t.queued = !done; t.queued {
 			sh.queue = append(sh.queue, t)
 		}
 	}
