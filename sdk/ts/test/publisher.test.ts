@@ -33,6 +33,19 @@ describe("publishing", () => {
     await expect(second).resolves.toMatchObject({ messageId: "mine" });
   });
 
+  it("takes no answer of an earlier line for one of this line", async () => {
+    const h = harness();
+    const before = await connect(h);
+    const settled = vi.fn();
+    h.client.publish("a.b", { data: 1 }).finally(settled).catch(() => undefined);
+    const { requestId } = before.last("publish");
+    const after = await reconnect(h);
+    after.receive({ type: "published", requestId, position });
+    await settle();
+    expect(settled).not.toHaveBeenCalled();
+    expect(after.last("publish").requestId).not.toBe(requestId);
+  });
+
   it("waits and sends again what is refused for now", async () => {
     const h = harness();
     const socket = await connect(h);
