@@ -14,12 +14,18 @@ import (
 // for the loop alone.
 type conn struct {
 	netloop.Conn
-	loop    *netloop.Loop
+	loop    session.Loop
 	session *session.Session
 	format  Format
 	limit   int    // bytes of a message
-	pending []byte // read, and not consumed: an incomplete frame, or frames that the session had no room for
+	pending []byte // read, and not consumed: an incomplete frame, or frames that there was no room for
 	message assembler
+
+	held     bool // the session wants no more frames
+	stopped  bool // this turn left something behind for want of room
+	posted   bool // the next turn is
+	expanded int  // bytes that compressed messages came to in this turn
+
 }
 
 var (
@@ -27,7 +33,11 @@ var (
 	_ session.Line    = (*conn)(nil)
 )
 
-func newConn(loop *netloop.Loop, nc netloop.Conn, shard *session.Shard, format Format, principal *auth.Principal) *conn {
+// turnBytes bounds what compressed messages come to in one turn, since few bytes can stand for many: about as much as a
+// slice of other work takes.
+const turnBytes = 128 << 10
+
+func newConn(loop session.Loop, nc netloop.Conn, shard *session.Shard, format Format, principal *auth.Principal) *conn {
 	c := &conn{Conn: nc, loop: loop, format: format, limit: shard.Settings().MaxFrameBytes}
 	c.session = shard.New(c, format, principal)
 	return c
@@ -40,8 +50,35 @@ func (c *conn) Read(b []byte) {
 		c.pending = append(c.pending, b...)
 		b = c.pending
 	}
+	c.turn(b)
+}
+
+// turn consumes what may be consumed now. When something is left for want of room, it goes on in a turn of its own
+// before more is read; unless the session has no room even now, and will tell when it has.
+func (c *conn) turn(b []byte) {
+	c.stopped, c.expanded = false, 0
 	c.keep(c.consume(b))
 	c.session.Flush()
+	switch {
+	case c.held:
+	case c.stopped:
+		c.goOn()
+	default:
+		c.Conn.SetReading(true)
+	}
+}
+
+// goOn posts the next turn.
+func (c *conn) goOn() {
+	c.Conn.SetReading(false)
+	if c.posted {
+		return
+	}
+	c.posted = true
+	c.loop.Post(func() {
+		c.posted = false
+		c.turn(c.pending)
+	})
 }
 
 // keep remembers what was not consumed. rest may be a part of pending.
@@ -59,7 +96,8 @@ func (c *conn) consume(b []byte) (rest []byte) {
 		if c.session.Closing() {
 			return nil
 		}
-		if c.session.Full() {
+		if c.session.Full() || c.expanded >= turnBytes {
+			c.stopped = true
 			return b
 		}
 		h, ok, bad := readHeader(b, c.limit, c.format.reserved())
@@ -126,6 +164,7 @@ func (c *conn) take(m message) *refusal {
 		if m.content, bad = f.expand(m.content, c.limit); bad != nil {
 			return bad
 		}
+		c.expanded += len(m.content)
 		if m.op == opText && !utf8.Valid(m.content) {
 			return badText()
 		}
@@ -150,11 +189,10 @@ func (c *conn) Closed(err error) { c.session.Closed(err) }
 
 // SetReading implements [session.Line]. What was kept while reading was stopped comes first, in a turn of its own.
 func (c *conn) SetReading(on bool) {
-	c.Conn.SetReading(on)
+	c.held = !on
 	if on && len(c.pending) > 0 {
-		c.loop.Post(func() {
-			c.keep(c.consume(c.pending))
-			c.session.Flush()
-		})
+		c.goOn()
+		return
 	}
+	c.Conn.SetReading(on)
 }

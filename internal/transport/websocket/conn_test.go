@@ -14,7 +14,6 @@ import (
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/engine"
 	"github.com/magpie-bridge/magpie/internal/hub"
-	"github.com/magpie-bridge/magpie/internal/netloop"
 	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -81,11 +80,31 @@ func closeCode(t testing.TB, frames []serverFrame) wire.CloseCode {
 	return 0
 }
 
-// bench is a hub with one shard whose loop does not run: conns are fed by hand.
+// bench is a hub with one shard whose loop is turned by hand, as conns are fed by hand.
 type bench struct {
 	hub   *hub.Hub
-	loop  *netloop.Loop
+	loop  *handLoop
 	shard *session.Shard
+}
+
+// handLoop is a loop that does only what it is told to.
+type handLoop struct{ tasks []func() }
+
+func (l *handLoop) Wake() {}
+
+func (l *handLoop) Post(f func()) bool {
+	l.tasks = append(l.tasks, f)
+	return true
+}
+
+// turn runs what was posted so far, and reports whether that was anything.
+func (l *handLoop) turn() bool {
+	tasks := l.tasks
+	l.tasks = nil
+	for _, f := range tasks {
+		f()
+	}
+	return len(tasks) > 0
 }
 
 func newBench(t testing.TB) *bench {
@@ -94,13 +113,9 @@ func newBench(t testing.TB) *bench {
 	clock := func() time.Time { return now }
 	memory := engine.NewMemory(engine.MemoryOptions{Space: channel.NewSpace(channel.NewBudget(64<<20), clock, Formats()...)})
 	t.Cleanup(func() { _ = memory.Close(context.Background()) })
-	group, err := netloop.NewGroup(netloop.Options{Loops: 1, Driver: netloop.DriverGoroutine})
-	if err != nil {
-		t.Fatal(err)
-	}
 	b := &bench{
 		hub:  hub.New(hub.Options{Engine: memory, Authenticator: auth.Development(), NodeID: "n1"}),
-		loop: group.Loops()[0],
+		loop: &handLoop{},
 	}
 	b.shard = session.NewShard(session.Settings{Hub: b.hub, Now: clock}, b.loop, 0)
 	return b
@@ -220,11 +235,40 @@ func TestPingsThatAreNotReadStopTheReading(t *testing.T) {
 	}
 	s.full = false
 	c.Writable()
+	b.loop.turn()
 	if s.paused {
 		t.Error("reading was not resumed when there was room again")
 	}
 	if got, want := len(s.frames()), 400; got < want {
 		t.Errorf("%d answers, want at least %d", got, want)
+	}
+	c.Closed(nil)
+}
+
+// A few bytes may stand for many. A line gets its turn, and then the others have theirs.
+func TestExpandingIsDoneInTurns(t *testing.T) {
+	const messages = 500
+	large := pack(t, []byte(`{"type":"ping"`+strings.Repeat(" ", 60_000)+`}`))
+	sent := bytes.Repeat(rawFrame{first: finBit | rsv1Bit | byte(opText), payload: large}.bytes(), messages)
+	b := newBench(t)
+	c, s := b.conn(t, JSON.compressed())
+	c.Read(sent)
+	turns := 1
+	for answered := 0; ; turns++ {
+		now := len(s.frames())
+		if now-answered > 5 {
+			t.Fatalf("turn %d answered %d messages", turns, now-answered)
+		}
+		answered = now
+		if reading := !s.paused; reading != (len(c.pending) == 0) {
+			t.Fatalf("turn %d: reading is %v with %d bytes to go", turns, reading, len(c.pending))
+		}
+		if !b.loop.turn() {
+			break
+		}
+	}
+	if n := len(s.frames()); n != messages+1 || s.paused {
+		t.Errorf("%d answers in %d turns, want connected and %d", n, turns, messages)
 	}
 	c.Closed(nil)
 }

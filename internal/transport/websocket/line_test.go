@@ -151,6 +151,26 @@ func TestBytesBehindTheHandshakeAreNotLost(t *testing.T) {
 	})
 }
 
+// A session that was full within a read, and has room again behind it, goes on by itself.
+func TestRequestsBeyondTheOutboxAreAllAnswered(t *testing.T) {
+	for _, driver := range []netloop.Driver{netloop.DriverAuto, netloop.DriverGoroutine} {
+		t.Run(string(driver), func(t *testing.T) {
+			r := newRig(t, rigOptions{driver: driver, settings: session.Settings{MaxOutbox: 1 << 10}})
+			c := r.connectRaw(t).upgrade(whole(opText, `{"type":"connect"}`))
+			c.want(opText, `"connected"`)
+			const requests = 500
+			var sent []byte
+			for n := range requests {
+				sent = append(sent, whole(opText, fmt.Sprintf(`{"type":"unsubscribe","requestId":"%d","channel":"x"}`, n))...)
+			}
+			c.send(sent)
+			for n := range requests {
+				c.want(opText, fmt.Sprintf(`"requestId":"%d"`, n))
+			}
+		})
+	}
+}
+
 func TestFramingAttacksEndToEnd(t *testing.T) {
 	onEachDriver(t, func(t *testing.T, r *rig) {
 		neighbour := r.connectRaw(t).upgrade()
