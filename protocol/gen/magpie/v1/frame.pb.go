@@ -710,7 +710,7 @@ func (x *ClientInfo) GetVersion() string {
 	return ""
 }
 
-// Connected answers connect, and precedes every other frame of the gateway.
+// Connected answers connect, and precedes every other frame of the gateway but errors.
 type Connected struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	SessionId   string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
