@@ -7,8 +7,12 @@ import (
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
-// maxFragments bounds the frames of one message, so that a message cannot go on for ever without content.
-const maxFragments = 1024
+// maxFragments bounds the frames of one message, so that a message cannot go on for ever without content. Where the
+// limit of a message is so large that it may have this many fragments of fragmentBytes, it may have more of that size.
+const (
+	maxFragments  = 1024
+	fragmentBytes = 64
+)
 
 // assembler puts messages together from data frames. The zero value is ready.
 type assembler struct {
@@ -32,7 +36,7 @@ func (a *assembler) admit(h header, limit int) *refusal {
 		return refuse(wire.CloseProtocolError, "a message began before the one before was complete")
 	case len(a.content)+h.length > limit:
 		return refuse(wire.CloseTooBig, "the message is larger than the gateway takes")
-	case a.fragments == maxFragments:
+	case a.fragments == max(maxFragments, limit/fragmentBytes):
 		return refuse(wire.CloseTooBig, "the message has too many fragments")
 	}
 	return nil

@@ -145,6 +145,28 @@ func TestMessageLimits(t *testing.T) {
 	}
 }
 
+// A larger limit of a message allows more fragments, as long as they carry something.
+func TestFragmentsGrowWithTheLimit(t *testing.T) {
+	const limit = 1 << 20
+	a := assembler{}
+	for n := range 2 * limit / fragmentBytes {
+		h := middle
+		if n == 0 {
+			h = begin
+		}
+		if bad := a.admit(h, limit); bad != nil {
+			if want := limit / fragmentBytes; n != want || bad.code != wire.CloseTooBig {
+				t.Errorf("%d fragments were taken, then %v; want %d", n, bad, want)
+			}
+			return
+		}
+		if _, _, bad := a.add(h, nil); bad != nil {
+			t.Fatal(bad)
+		}
+	}
+	t.Error("fragments were taken without end")
+}
+
 func repeated[T any](x T, n int) []T {
 	list := make([]T, n)
 	for i := range list {
