@@ -378,7 +378,7 @@ func TestClientsThatComeAndGoLoseNothing(t *testing.T) {
 }
 
 // lifelong is how many messages a client has received when all its lives are over.
-const lifelong = 400
+const lifelong = 200
 
 // oneLife connects, goes on from the ledger, and breaks off after some messages, or when it has them all.
 func oneLife(t *testing.T, r *rig, l *ledger, messages, client int) error {
