@@ -19,7 +19,7 @@ const module = "github.com/magpie-bridge/magpie"
 // sub-packages only, so that the path of a message can be read in one direction.
 var layers = map[string]int{
 	"wire": 0,
-	"auth": 1, "channel": 1, "config": 1, "logs": 1, "netloop": 1,
+	"auth": 1, "bench": 1, "channel": 1, "config": 1, "logs": 1, "netloop": 1,
 	"engine":  2,
 	"hub":     3,
 	"session": 4,

@@ -1,0 +1,142 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/bench/swarm"
+	"github.com/magpie-bridge/magpie/internal/bench/target"
+)
+
+// Options say what to measure. The zero value of a field stands for what is named with it.
+type Options struct {
+	Scenario string        // required; see [Scenarios]
+	Target   string        // magpie; see [target.Names]
+	URL      string        // ws:// on the target's usual port of this machine
+	Token    string        // none
+	Stages   []int         // numbers of lines, one stage each: 1,000
+	Channels int           // 1, or for channels a tenth of the lines
+	InFlight int           // messages at once: 1, or for channels 64; lines being opened at once for connect: 64
+	Rate     float64       // messages a second, instead of InFlight: 0, or for storm 100
+	Payload  int           // bytes: 128
+	Warmup   time.Duration // before a stage is measured: a fifth of Duration, at most 2 s
+	Duration time.Duration // of a stage: 10 s
+	PID      int           // of the server; 0: whoever listens on the port
+	// Progress is told twice a second what goes on, in one line, in the goroutine of [Run]. It may be nil.
+	Progress func(string)
+	// speaks replaces the target that Target names: for tests.
+	speaks target.Target
+}
+
+const (
+	defaultLines    = 1_000
+	defaultPayload  = 128
+	defaultDuration = 10 * time.Second
+	longestWarmup   = 2 * time.Second
+	defaultInFlight = 64  // of channels and connect
+	readersPerChannel = 10 // of channels
+	stormRate       = 100 // messages a second while everybody reconnects
+
+	maxPayload  = 60_000 // servers commonly take 64 KiB in a message, with what is around the payload
+	maxInFlight = 1 << 20
+)
+
+// complete fills in what is left out, and says what cannot be.
+func (o *Options) complete() error {
+	if o.Target == "" {
+		o.Target = "magpie"
+	}
+	if len(o.Stages) == 0 {
+		o.Stages = []int{defaultLines}
+	}
+	setDefault(&o.Payload, defaultPayload)
+	setDefault(&o.Duration, defaultDuration)
+	setDefault(&o.Warmup, min(o.Duration/5, longestWarmup))
+	if o.URL == "" {
+		o.URL = fmt.Sprintf("ws://127.0.0.1:%d", target.DefaultPort(o.Target))
+	}
+	switch o.Scenario {
+	case "channels", "connect":
+		setDefault(&o.InFlight, defaultInFlight)
+	case "storm":
+		setDefault(&o.Rate, stormRate)
+	}
+	setDefault(&o.InFlight, 1)
+	return o.check()
+}
+
+func (o *Options) check() error {
+	if _, err := scenarioOf(o.Scenario); err != nil {
+		return err
+	}
+	for _, n := range o.Stages {
+		if n < 1 || n > swarm.MaxLines {
+			return fmt.Errorf("%d connections: expected 1 to %d, which is what one process may have open; start several processes for more", n, swarm.MaxLines)
+		}
+	}
+	switch {
+	case o.Payload < stampBytes || o.Payload > maxPayload:
+		return fmt.Errorf("a payload of %d bytes: expected %d, which the stamp needs, to %d", o.Payload, stampBytes, maxPayload)
+	case o.InFlight < 1 || o.InFlight > maxInFlight:
+		return fmt.Errorf("%d messages in flight: expected 1 to %d", o.InFlight, maxInFlight)
+	case o.Channels < 0:
+		return fmt.Errorf("%d channels: expected at least 1", o.Channels)
+	case o.Rate < 0:
+		return fmt.Errorf("%v messages a second: expected more than 0", o.Rate)
+	case o.Duration < 0 || o.Warmup < 0:
+		return errors.New("a stage cannot last less than no time")
+	}
+	return nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// channels is the number of channels of a stage with so many lines.
+func (o *Options) channels(lines int) int {
+	switch {
+	case o.Channels > 0:
+		return min(o.Channels, lines) // one without a reader would say nothing
+	case o.Scenario == "channels":
+		return max(lines/readersPerChannel, 1)
+	default:
+		return 1
+	}
+}
+
+// address finds out where the server is.
+func (o *Options) address(ctx context.Context) (swarm.Options, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Hostname() == "" {
+		return swarm.Options{}, fmt.Errorf("%q is no address: expected something like ws://127.0.0.1:8080/ws", o.URL)
+	}
+	if u.Scheme != "ws" {
+		return swarm.Options{}, fmt.Errorf("%q: the load tool speaks ws:// alone; encryption would measure the client's processor", o.URL)
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if u.Port() == "" {
+		port, err = 80, nil
+	}
+	if err != nil {
+		return swarm.Options{}, fmt.Errorf("%q: %w", o.URL, err)
+	}
+	addresses, err := new(net.Resolver).LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil {
+		return swarm.Options{}, fmt.Errorf("find %s: %w", u.Hostname(), err)
+	}
+	return swarm.Options{
+		Address: netip.AddrPortFrom(addresses[0].Unmap(), uint16(port)),
+		Host:    u.Host,
+		Path:    u.RequestURI(),
+	}, nil
+}

@@ -1,0 +1,43 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+)
+
+// scenario makes the traffic of one stage and measures it.
+type scenario func(*stage) error
+
+// Scenarios lists what can be measured, with a few words on each.
+func Scenarios() [][2]string {
+	return [][2]string{
+		{"idle", "lines that are connected and subscribed, and nothing else: memory and rest"},
+		{"fanout", "one channel that every line reads"},
+		{"channels", "many channels with a few readers each, published to at random"},
+		{"echo", "a round trip on every line, again and again"},
+		{"connect", "lines that connect and subscribe, are dropped, and come again"},
+		{"storm", "every line is dropped at once, returns at once, and is to have missed nothing"},
+	}
+}
+
+func scenarioOf(name string) (scenario, error) {
+	switch name {
+	case "idle":
+		return idle, nil
+	case "fanout":
+		return fanout, nil
+	case "channels":
+		return channels, nil
+	case "echo":
+		return echo, nil
+	case "connect":
+		return connect, nil
+	case "storm":
+		return storm, nil
+	}
+	var names []string
+	for _, s := range Scenarios() {
+		names = append(names, s[0])
+	}
+	return nil, fmt.Errorf("there is no scenario %q: choose one of %s", name, strings.Join(names, ", "))
+}

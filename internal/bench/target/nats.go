@@ -1,0 +1,73 @@
+package target
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+)
+
+// nats speaks the NATS client protocol, whose lines travel in binary WebSocket messages. An echo is a message that a
+// line publishes to a subject of its own.
+type nats struct{ opts Options }
+
+func (n *nats) Upgrade() Upgrade { return Upgrade{Path: pathOr(n.opts.Path, "/"), Binary: true} }
+
+func (n *nats) Append(dst []byte, c Command) []byte {
+	switch c.Kind {
+	case Connect:
+		dst = append(dst, `CONNECT {"verbose":false,"pedantic":false,"lang":"go","version":"1","protocol":1`...)
+		if n.opts.Token != "" {
+			dst = append(append(append(dst, `,"auth_token":"`...), n.opts.Token...), '"')
+		}
+		return append(dst, "}\r\nPING\r\n"...)
+	case Subscribe:
+		return append(appendChannel(append(dst, "SUB "...), c.Channel), " 1\r\nPING\r\n"...)
+	case Listen:
+		return append(natsEcho(append(dst, "SUB "...), c.Line), " 1\r\nPING\r\n"...)
+	case Publish:
+		return natsPayload(appendChannel(append(dst, "PUB "...), c.Channel), c.Payload)
+	case Echo:
+		return natsPayload(natsEcho(append(dst, "PUB "...), c.Line), c.Payload)
+	case Pong:
+		return append(dst, "PONG\r\n"...)
+	}
+	return dst
+}
+
+func natsEcho(dst []byte, line int) []byte {
+	return strconv.AppendInt(append(dst, "echo."...), int64(line), 10)
+}
+
+func natsPayload(dst, payload []byte) []byte {
+	dst = strconv.AppendInt(append(dst, ' '), int64(len(payload)), 10)
+	return append(append(append(dst, "\r\n"...), payload...), "\r\n"...)
+}
+
+// Parse takes a message apart into the protocol's lines. The server puts whole ones into each WebSocket message.
+func (n *nats) Parse(events []Event, message []byte) []Event {
+	for len(message) > 0 {
+		end := bytes.IndexByte(message, '\n')
+		if end < 1 {
+			return append(events, Event{Kind: Refused, Reason: "half a line: " + excerpt(message)})
+		}
+		line := message[:end-1]
+		message = message[end+1:]
+		switch {
+		case hasPrefix(line, "MSG "):
+			size := digits(line[bytes.LastIndexByte(line, ' ')+1:])
+			if uint64(len(message)) < size+2 {
+				reason := fmt.Sprintf("a message of %d bytes in %d", size, len(message))
+				return append(events, Event{Kind: Refused, Reason: reason})
+			}
+			events = append(events, Event{Kind: Message, Payload: message[:size]})
+			message = message[size+2:]
+		case hasPrefix(line, "PONG"):
+			events = append(events, Event{Kind: Ack})
+		case hasPrefix(line, "PING"):
+			events = append(events, Event{Kind: Ping})
+		case hasPrefix(line, "-ERR"):
+			events = append(events, Event{Kind: Refused, Reason: excerpt(line)})
+		}
+	}
+	return events
+}

@@ -1,0 +1,143 @@
+// Package target speaks the protocols of the servers that the load tool can measure. A target turns a command into a
+// message and a message into events; lines and counting are somebody else's.
+//
+//	target.go      the interface and the list of targets
+//	magpie.go      Magpie, in JSON
+//	nats.go        NATS over WebSocket
+//	socketio.go    Socket.IO 4 with bench/socketio/server.mjs
+//	centrifugo.go  Centrifugo, in JSON
+//	limit.go       bench/limit: no protocol at all
+package target
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Kind is what a command asks for.
+type Kind int
+
+// The kinds of commands. Connect, Subscribe and Listen are steps: a target that says something for one of them
+// acknowledges it by an event [Ack].
+const (
+	Connect   Kind = iota // the first words of a line
+	Subscribe             // to Channel; After says from where on
+	Listen                // be ready for the answers to Echo
+	Publish               // Payload to Channel; not acknowledged
+	Echo                  // send Payload and get it back, as an event Message
+	Pong                  // answer an event Ping
+)
+
+// Command is something a line is to say.
+type Command struct {
+	Kind    Kind
+	Line    int    // which line says it
+	Channel int    // for Subscribe and Publish
+	Payload []byte // for Publish and Echo: letters and digits alone, and of the length that the target was made for
+	After   Place  // for Subscribe: the last message seen, where the server can resume
+}
+
+// Place is a position in a channel, for servers that have positions.
+type Place struct {
+	Epoch  string // empty: there is none, begin with what comes
+	Offset uint64
+}
+
+// Event is something that a message of the server says.
+type Event struct {
+	Kind    EventKind
+	Payload []byte // of Message; valid as long as the message it came in
+	Offset  uint64 // of Message, where the server numbers: consecutive in each channel
+	Place   Place  // of Ack of a subscription, where the server has positions
+	Reason  string // of Refused
+}
+
+// EventKind is what an event means.
+type EventKind int
+
+// The kinds of events.
+const (
+	Ack     EventKind = iota // the step is done
+	Message                  // a published message, or the answer to an echo
+	Ping                     // the server wants a sign of life
+	Refused                  // the server says that something went wrong
+)
+
+// Target is one server's protocol. It is for one goroutine.
+type Target interface {
+	// Upgrade is how lines are opened.
+	Upgrade() Upgrade
+	// Append appends the message for a command; nothing when there is nothing to say.
+	Append(dst []byte, c Command) []byte
+	// Parse appends what a message of the server says.
+	Parse(events []Event, message []byte) []Event
+}
+
+// Upgrade is how a target's lines are opened.
+type Upgrade struct {
+	Path   string
+	Header string // further lines of the request, each ended by CRLF
+	Binary bool   // messages are binary
+}
+
+// Options are what a target may need to know.
+type Options struct {
+	Payload int    // the length of every payload
+	Token   string // the credential, where the server wants one
+	Path    string // of the request; empty: the server's usual one
+}
+
+// Names lists the targets.
+func Names() []string { return []string{"magpie", "nats", "socketio", "centrifugo", "limit"} }
+
+// New returns the target of a name.
+func New(name string, o Options) (Target, error) {
+	switch name {
+	case "magpie":
+		return &magpie{opts: o}, nil
+	case "nats":
+		return &nats{opts: o}, nil
+	case "socketio":
+		return &socketIO{opts: o}, nil
+	case "centrifugo":
+		return &centrifugo{opts: o}, nil
+	case "limit":
+		return &limit{magpie{opts: o}}, nil
+	}
+	return nil, fmt.Errorf("there is no target %q: choose one of %s", name, strings.Join(Names(), ", "))
+}
+
+// DefaultPort is where the server of a target usually listens for WebSocket lines.
+func DefaultPort(name string) int {
+	switch name {
+	case "nats":
+		return 8081 // there is no usual one; the same as in scripts/bench-peers
+	case "socketio":
+		return 3000
+	case "centrifugo":
+		return 8000
+	case "limit":
+		return 8082
+	default:
+		return 8080
+	}
+}
+
+// appendChannel appends a channel's name. It is the same length for every target, and valid in all of them.
+func appendChannel(dst []byte, channel int) []byte {
+	return strconv.AppendInt(append(dst, "bench."...), int64(channel), 10)
+}
+
+func pathOr(path, usual string) string {
+	if path != "" {
+		return path
+	}
+	return usual
+}
+
+// excerpt is as much of a message as an error should show.
+func excerpt(message []byte) string {
+	const room = 200
+	return string(message[:min(len(message), room)])
+}
