@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -48,20 +48,24 @@ func newServer(opts Options, ln net.Listener) (*Server, error) {
 		return nil, err
 	}
 	if err := src.open(gateway); err != nil {
-		return nil, err
+		return nil, errors.Join(err, gateway.Shutdown(context.Background()))
 	}
-	return &Server{
-		gateway:  gateway,
-		listener: ln,
-		sources:  src,
-		http: &http.Server{
-			Handler:           gateway.Handler(),
-			ReadHeaderTimeout: headerTimeout,
-			ReadTimeout:       requestTimeout,
-			IdleTimeout:       idleTimeout,
-			MaxHeaderBytes:    maxHeaderBytes,
-		},
-	}, nil
+	return &Server{gateway: gateway, listener: ln, sources: src, http: newHTTPServer(gateway)}, nil
+}
+
+func newHTTPServer(g *Gateway) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // gRPC comes over nothing else
+	return &http.Server{
+		Handler:           g.Handler(),
+		Protocols:         protocols,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelWarn),
+	}
 }
 
 // listen binds the address, and explains what people run into.
@@ -91,8 +95,11 @@ func (s *Server) Gateway() *Gateway { return s.gateway }
 func (s *Server) Run(ctx context.Context) error {
 	sourcesCtx, stopSources := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSources()
-	var running sync.WaitGroup
-	running.Go(func() { s.sources.run(sourcesCtx) })
+	published := make(chan struct{})
+	go func() {
+		defer close(published)
+		s.sources.run(sourcesCtx)
+	}()
 
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listener) }()
@@ -108,9 +115,27 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	s.gateway.hub.Drain()
 	stopSources()
-	running.Wait()
-	if httpErr := s.http.Shutdown(drainCtx); httpErr != nil && !errors.Is(httpErr, context.DeadlineExceeded) {
-		err = errors.Join(err, httpErr)
+	return errors.Join(err, s.drain(drainCtx, published))
+}
+
+// drain ends everything until ctx ends. Nothing of it waits for a request that hangs, but the end.
+func (s *Server) drain(ctx context.Context, published <-chan struct{}) error {
+	answered := make(chan error, 1)
+	go func() { answered <- s.answerRequests(ctx) }()
+	select {
+	case <-published: // clients see it before they go
+	case <-time.After(s.sources.drain):
+		s.gateway.log.Warn("log lines that could not be published in time are left out")
 	}
-	return errors.Join(err, s.gateway.Shutdown(drainCtx))
+	s.gateway.leave(ctx)
+	return errors.Join(<-answered, s.gateway.close(ctx))
+}
+
+// answerRequests closes the listener and waits for the requests in hand; when ctx ends, they are cut off.
+func (s *Server) answerRequests(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return s.http.Close()
+	}
+	return err
 }

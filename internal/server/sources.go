@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/config"
@@ -19,11 +20,12 @@ func systemLogs() []string { return []string{"/var/log/*", "/var/log/*/*"} }
 
 // sources are what the gateway itself publishes: the lines of log files, and its own log.
 type sources struct {
-	cfg  *config.Logs
-	dev  bool
-	own  *slogsource.Source // nil when the gateway's own log is not published
-	tail *file.Tailer       // nil when no files are followed
-	log  *slog.Logger       // whose records are left out of the own log's channel
+	cfg   *config.Logs
+	dev   bool
+	drain time.Duration      // how long publishing may go on at the end
+	own   *slogsource.Source // nil when the gateway's own log is not published
+	tail  *file.Tailer       // nil when no files are followed
+	log   *slog.Logger       // whose records are left out of the own log's channel
 }
 
 // prepareSources makes the logger that the gateway is to use, so that its records reach the log channel too.
@@ -32,7 +34,12 @@ func prepareSources(opts Options) (*sources, *slog.Logger) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	s := &sources{cfg: &opts.Config.Logs, dev: opts.Config.Development, log: logger}
+	s := &sources{
+		cfg:   &opts.Config.Logs,
+		dev:   opts.Config.Development,
+		drain: max(opts.Config.Shutdown.Drain/2, time.Millisecond), // the other half is for the clients
+		log:   logger,
+	}
 	if s.cfg.OwnLog {
 		s.own = slogsource.New(slogsource.Options{Next: logger.Handler(), Channel: wire.ChannelName(s.cfg.Channel)})
 		logger = slog.New(s.own)
@@ -59,11 +66,12 @@ func (s *sources) open(g *Gateway) error {
 		from = file.From(s.cfg.LinesBack)
 	}
 	tail, err := file.New(file.Options{
-		Paths:     globs,
-		From:      from,
-		Publisher: publisher,
-		Channel:   wire.ChannelName(s.cfg.Channel),
-		Logger:    s.log,
+		Paths:        globs,
+		From:         from,
+		Publisher:    publisher,
+		Channel:      wire.ChannelName(s.cfg.Channel),
+		Logger:       s.log,
+		DrainTimeout: s.drain,
 	})
 	s.tail = tail
 	return err
