@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"errors"
+	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"connectrpc.com/connect"
 
@@ -44,9 +46,29 @@ func NewGatewayHandler(opts GatewayOptions) (path string, handler http.Handler) 
 			refuse(errorWriter, w, r, err)
 			return
 		}
-		mux.ServeHTTP(w, r.WithContext(ctx))
+		if speaks(w, r) {
+			mux.ServeHTTP(w, r.WithContext(ctx))
+		}
 	})
 	return "/" + magpiev1connect.GatewayServiceName + "/", guarded
+}
+
+// speaks reports whether the request is one of a protocol that is served here. One that is not comes from somebody at
+// a first try, and is answered with a sentence: the library would answer with nothing.
+func speaks(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "a publish is a POST, such as curl -H 'Content-Type: application/json' -d '{\"channel\":\"a\",\"data\":1}'", http.StatusMethodNotAllowed)
+		return false
+	}
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case kind == "application/json", kind == "application/proto", strings.HasPrefix(kind, "application/grpc"), strings.HasPrefix(kind, "application/connect+"):
+		return true
+	}
+	w.Header().Set("Accept-Post", "application/json, application/proto, application/grpc, application/grpc-web")
+	http.Error(w, "expected the header Content-Type: application/json, or one of Connect, gRPC or gRPC-Web", http.StatusUnsupportedMediaType)
+	return false
 }
 
 // refuse answers a request before its method is reached. What is no request of any protocol is answered as Connect

@@ -63,6 +63,9 @@ func TestRefusals(t *testing.T) {
 					t.Errorf("the answer is %s, want the code %s and a sentence", got.body, test.code)
 				}
 			}
+			if (test.status == 415 || test.status == 405) && !strings.Contains(got.body, "application/json") {
+				t.Errorf("the answer %q does not say what is expected", got.body)
+			}
 			if (got.header.Get("WWW-Authenticate") != "") != (test.status == http.StatusUnauthorized) {
 				t.Errorf("status %d has WWW-Authenticate %q", got.status, got.header.Get("WWW-Authenticate"))
 			}
