@@ -19,7 +19,11 @@ class Client:
     async def open(cls, url, token=None, connect=True):
         headers = {"Authorization": f"Bearer {token}"} if token else None
         line = await websockets.connect(
-            url, subprotocols=["magpie.v1.json"], additional_headers=headers, compression=None, proxy=None
+            url,
+            subprotocols=["magpie.v1.json"],
+            additional_headers=headers,
+            proxy=None,
+            close_timeout=2,
         )
         client = cls(line)
         if connect:

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 )
 
 const (
@@ -58,9 +57,7 @@ func runFirst(ctx context.Context, f *field, file string, command []string) erro
 	printed := &lockedBuffer{}
 	cmd := exec.CommandContext(ctx, command[0], append(command[1:], changed)...) //nolint:gosec // the commands are above
 	cmd.Stdout, cmd.Stderr = printed, printed
-	// What `go run` starts is to end with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	endTogether(cmd)
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ const (
 type flakyLine struct {
 	listener net.Listener
 	target   string
+	liar     *liar // falsifies what the gateway sends; nil for an honest line
 	running  sync.WaitGroup
 
 	mu     sync.Mutex // guards the fields below
@@ -27,7 +28,7 @@ type flakyLine struct {
 	open   map[net.Conn]bool
 }
 
-func newFlakyLine(ctx context.Context, target string) (*flakyLine, error) {
+func newFlakyLine(ctx context.Context, target string, l *liar) (*flakyLine, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -35,6 +36,7 @@ func newFlakyLine(ctx context.Context, target string) (*flakyLine, error) {
 	f := &flakyLine{
 		listener: listener,
 		target:   target,
+		liar:     l,
 		random:   rand.New(rand.NewPCG(1, 2)), //nolint:gosec // the same breaks in every run
 		open:     map[net.Conn]bool{},
 	}
@@ -57,18 +59,29 @@ func (f *flakyLine) accept(ctx context.Context) {
 		}
 		length, reset := f.enter(client, server)
 		f.running.Go(func() {
-			// The client's direction ends with the other one.
-			io.Copy(server, client) //nolint:errcheck // see above
+			io.Copy(server, client) //nolint:errcheck // this direction ends with the other one
 			f.leave(server, client)
 		})
 		f.running.Go(func() {
-			io.CopyN(client, server, length) //nolint:errcheck // it is to break
+			f.carry(client, server, length)
 			if tcp, ok := client.(*net.TCPConn); ok && reset {
 				tcp.SetLinger(0) //nolint:errcheck // or it breaks more politely
 			}
 			f.leave(server, client)
 		})
 	}
+}
+
+// carry passes on that many bytes of what the gateway sends, or of what the liar makes of it.
+func (f *flakyLine) carry(client io.Writer, server io.Reader, length int64) {
+	source := server
+	if f.liar != nil {
+		lies, told := io.Pipe()
+		defer lies.Close()                                             //nolint:errcheck // it has no error to tell
+		go func() { told.CloseWithError(f.liar.tell(told, server)) }() //nolint:errcheck // likewise
+		source = lies
+	}
+	io.CopyN(client, source, length) //nolint:errcheck // it is to break
 }
 
 // enter notes a pair of connections, and decides when and how it breaks.

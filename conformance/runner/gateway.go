@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	binary = "bin/magpie"
+	magpie = "bin/magpie"
 	python = ".cache/venv/bin/python"
 	// patience is how long one thing that is quick may take on a busy machine.
 	patience = 30 * time.Second
@@ -41,7 +41,8 @@ type field struct {
 	apiKey string
 }
 
-func newField(ctx context.Context) (_ *field, err error) {
+// newField starts all of it; l falsifies what comes through the flaky line, nil leaves it as it is.
+func newField(ctx context.Context, l *liar) (_ *field, err error) {
 	f := &field{}
 	if f.dir, err = os.MkdirTemp("", "magpie-conformance-"); err != nil {
 		return nil, err
@@ -55,7 +56,7 @@ func newField(ctx context.Context) (_ *field, err error) {
 	if f.open, err = startGateway(ctx, "--dev", "--logs", filepath.Join(f.dir, "none.log")); err != nil {
 		return nil, err
 	}
-	if f.flaky, err = newFlakyLine(ctx, f.open.address); err != nil {
+	if f.flaky, err = newFlakyLine(ctx, f.open.address, l); err != nil {
 		return nil, err
 	}
 	secret := secretText()
@@ -124,7 +125,7 @@ type gateway struct {
 func startGateway(ctx context.Context, args ...string) (*gateway, error) {
 	args = append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)
 	g := &gateway{exited: make(chan struct{})}
-	g.process = exec.Command(binary, args...) //nolint:gosec,noctx // our own binary; stop ends it, politely
+	g.process = exec.Command(magpie, args...) //nolint:gosec,noctx // our own binary; stop ends it, politely
 	g.process.Stderr = g
 	stdout, err := g.process.StdoutPipe()
 	if err != nil {

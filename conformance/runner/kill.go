@@ -66,7 +66,7 @@ func magpieReader(f *field) reader {
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.CommandContext(ctx, binary, "sub", r.channel, "--url", f.open.url(), //nolint:gosec // our own binary
+		cmd := exec.CommandContext(ctx, magpie, "sub", r.channel, "--url", f.open.url(), //nolint:gosec // our own binary
 			"--from", "0", "--json", "--position-file", filepath.Join(f.dir, "magpie.position"))
 		cmd.Stdout = output
 		return cmd, nil

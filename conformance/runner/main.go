@@ -8,12 +8,14 @@
 //	suite.go     the suites of clients: Node.js, Java, Python
 //	kill.go      readers that are killed in the middle
 //	first.go     the first clients of the README
+//	planted.go   lines that lie, to prove the suites
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -38,18 +40,25 @@ type group struct {
 	run  func(context.Context, *field) []result
 }
 
-func groups() []group {
-	return []group{
-		{"node", suite{"conformance/node", []string{"node", "run.mjs"}, []string{"ws"}}.run},
-		{"java", suite{
+// suites are the programs that make the checks, by the names of their groups.
+func suites() map[string]suite {
+	return map[string]suite{
+		"node": {"conformance/node", []string{"node", "run.mjs"}, []string{"ws"}},
+		"java": {
 			"conformance/java",
 			[]string{"mvn", "-q", "-B", "-ntp", "-Dstyle.color=never", "test"},
 			[]string{"java.net.http", "Java-WebSocket", "Tyrus"},
-		}.run},
-		{"python", suite{"conformance/python", []string{python, "run.py"}, []string{"websockets"}}.run},
-		{"kill", killReaders},
-		{"first", runFirstClients},
+		},
+		"python": {"conformance/python", []string{python, "run.py"}, []string{"websockets"}},
 	}
+}
+
+func groups() []group {
+	var all []group
+	for _, name := range slices.Sorted(maps.Keys(suites())) {
+		all = append(all, group{name, suites()[name].run})
+	}
+	return append(all, group{"kill", killReaders}, group{"first", runFirstClients}, group{"planted", proveSuites})
 }
 
 func main() {
@@ -74,7 +83,7 @@ func run(ctx context.Context, names []string) (results []result, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, allowance)
 	defer cancel()
-	f, err := newField(ctx)
+	f, err := newField(ctx, nil)
 	if err != nil {
 		return nil, err
 	}

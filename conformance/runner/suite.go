@@ -10,7 +10,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 )
+
+// suiteAllowance is what one suite may take. A client that hangs takes it all; Maven needs most of it the first time.
+const suiteAllowance = 5 * time.Minute
 
 // checks are what each client of a suite has to report; README.md tells what each is about.
 func checks() []string {
@@ -57,6 +62,8 @@ func (s suite) output(ctx context.Context, f *field) (string, error) {
 			return "", err
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, suiteAllowance)
+	defer cancel()
 	var output bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, s.command[1:]...) //nolint:gosec // the commands are in main.go
 	cmd.Dir = s.dir
@@ -68,8 +75,15 @@ func (s suite) output(ctx context.Context, f *field) (string, error) {
 		"MAGPIE_JWT="+f.jwt,
 		"MAGPIE_API_KEY="+f.apiKey,
 	)
+	endTogether(cmd)
 	err := cmd.Run()
 	return colours.ReplaceAllString(output.String(), ""), err
+}
+
+// endTogether lets the processes that a command starts be killed with it: Maven's and Go's do the work.
+func endTogether(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
 // judge reads what a suite printed about one client. A check that is not reported has failed.

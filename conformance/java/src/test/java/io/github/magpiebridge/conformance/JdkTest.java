@@ -6,6 +6,7 @@ import java.net.http.WebSocket;
 import java.net.http.WebSocketHandshakeException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -20,7 +21,9 @@ final class JdkTest extends Conformance {
 
     private static Line open(URI uri, Map<String, String> headers) throws Exception {
         JdkLine line = new JdkLine();
-        WebSocket.Builder builder = HttpClient.newHttpClient().newWebSocketBuilder().subprotocols("magpie.v1.json");
+        WebSocket.Builder builder = HttpClient.newHttpClient().newWebSocketBuilder()
+                .connectTimeout(Duration.ofSeconds(10))
+                .subprotocols("magpie.v1.json");
         headers.forEach(builder::header);
         try {
             line.socket = builder.buildAsync(uri, line).join();
