@@ -16,7 +16,7 @@ BENCHTIME ?= 1s
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help run build test lint generate check-generated fuzz bench setup clean
+.PHONY: help run build test lint generate check-generated fuzz autobahn bench setup clean
 
 help: ## print these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -41,6 +41,9 @@ check-generated: ## fail if the committed generated code is not what `make gener
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@scripts/fuzz '$(FUZZTIME)'
+
+autobahn: ## run the Autobahn WebSocket test suite, all of it; needs Python 2.7
+	@scripts/autobahn
 
 bench: ## run the micro-benchmarks of the internal packages, each for BENCHTIME (1s)
 	go test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./internal/...

@@ -26,6 +26,7 @@ type conn struct {
 	posted   bool // the next turn is
 	expanded int  // bytes that compressed messages came to in this turn
 
+	echo bool // messages go back as they came; for conformance tests
 }
 
 var (
@@ -151,7 +152,7 @@ func (c *conn) frame(h header, payload []byte) *refusal {
 
 // take hands a complete message to the session.
 func (c *conn) take(m message) *refusal {
-	if m.op != c.format.op {
+	if m.op != c.format.op && !c.echo {
 		if c.format.op == opText {
 			return refuse(wire.CloseUnsupportedData, "the subprotocol "+SubprotocolJSON+" takes text messages")
 		}
@@ -168,6 +169,10 @@ func (c *conn) take(m message) *refusal {
 		if m.op == opText && !utf8.Valid(m.content) {
 			return badText()
 		}
+	}
+	if c.echo {
+		c.session.Send(c.format.appendData(nil, m.op, m.content))
+		return nil
 	}
 	if m.op == opText && string(m.content) == "ping" {
 		// Browsers cannot send a ping of the framing: for them the bare word stands for it.

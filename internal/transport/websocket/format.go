@@ -81,6 +81,13 @@ func (f Format) AppendFrame(dst []byte, frame *wire.Frame) []byte {
 	return f.finish(f.codec.Append(appendRoom(dst), frame), start)
 }
 
+// appendData appends a finished message of either kind.
+func (f Format) appendData(dst []byte, op opcode, content []byte) []byte {
+	start := len(dst)
+	f.op = op
+	return f.finish(append(appendRoom(dst), content...), start)
+}
+
 // AppendPing appends a ping, which every WebSocket client answers by itself.
 func (f Format) AppendPing(dst []byte) []byte { return appendControl(dst, opPing, nil) }
 

@@ -29,6 +29,8 @@ type Options struct {
 	Compression bool
 	// MaxHandshakes bounds the handshakes under way; more are answered 503. 0 means 1,024.
 	MaxHandshakes int
+
+	echo bool // set by conformance tests alone: lines answer each message with itself
 }
 
 // Handler upgrades requests to WebSocket lines. It is safe for concurrent use.
@@ -131,7 +133,9 @@ func (h *Handler) upgrade(w http.ResponseWriter, u upgrade) error {
 		return errors.Join(err, nc.Close())
 	}
 	return h.opts.Group.Adopt(nc, buffered, func(l *netloop.Loop, c netloop.Conn) netloop.Handler {
-		return newConn(l, c, h.opts.Shards[l.Index()], u.format, u.principal)
+		line := newConn(l, c, h.opts.Shards[l.Index()], u.format, u.principal)
+		line.echo = h.opts.echo
+		return line
 	})
 }
 

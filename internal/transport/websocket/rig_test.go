@@ -38,6 +38,7 @@ type rigOptions struct {
 	maxHandshakes int
 	tls           bool
 	compression   bool
+	echo          bool
 }
 
 // rig is a gateway put together for a test: everything from the handler down to the engine.
@@ -73,7 +74,7 @@ func newRig(t *testing.T, opts rigOptions) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := NewHandler(Options{Hub: r.hub, Group: r.group, Shards: shards, Origin: origin, Anonymous: anonymous, MaxHandshakes: opts.maxHandshakes, Compression: opts.compression})
+	handler := NewHandler(Options{Hub: r.hub, Group: r.group, Shards: shards, Origin: origin, Anonymous: anonymous, MaxHandshakes: opts.maxHandshakes, Compression: opts.compression, echo: opts.echo})
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", handler)
 	mux.Handle("/any", handler)
