@@ -11,8 +11,9 @@ import (
 
 func main() {
 	ctx := context.Background()
-	line, _, err := websocket.Dial(ctx, "ws://127.0.0.1:8080/ws", nil) //nolint:bodyclose // a WebSocket's answer has none
+	line, _, err := websocket.Dial(ctx, "ws://127.0.0.1:8080/ws", nil)
 	if err == nil {
+		line.SetReadLimit(1 << 20) // a message may be larger than the library's 32 KiB
 		err = line.Write(ctx, websocket.MessageText, []byte(`{"type":"subscribe","requestId":"1","channel":"chat.lobby"}`))
 	}
 	for err == nil {

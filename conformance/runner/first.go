@@ -40,7 +40,7 @@ func runFirstClients(ctx context.Context, f *field) []result {
 }
 
 func runFirst(ctx context.Context, f *field, file string, command []string) error {
-	source, err := os.ReadFile(filepath.Join(firstDir, file))
+	source, err := os.ReadFile(filepath.Join(firstDir, file)) //nolint:gosec // the files are named above
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func runFirst(ctx context.Context, f *field, file string, command []string) erro
 	}
 	source = bytes.ReplaceAll(source, []byte(firstAddress), []byte(f.open.address))
 	changed := filepath.Join(f.dir, file)
-	if err := os.WriteFile(changed, source, 0o600); err != nil {
+	if err := os.WriteFile(changed, source, 0o600); err != nil { //nolint:gosec // likewise
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*patience) // with compiling

@@ -54,7 +54,7 @@ func (f *flakyLine) accept(ctx context.Context) {
 		}
 		server, err := new(net.Dialer).DialContext(ctx, "tcp", f.target)
 		if err != nil {
-			client.Close() //nolint:errcheck // the client sees it
+			client.Close()
 			continue
 		}
 		length, reset := f.enter(client, server)
@@ -77,8 +77,8 @@ func (f *flakyLine) carry(client io.Writer, server io.Reader, length int64) {
 	source := server
 	if f.liar != nil {
 		lies, told := io.Pipe()
-		defer lies.Close()                                             //nolint:errcheck // it has no error to tell
-		go func() { told.CloseWithError(f.liar.tell(told, server)) }() //nolint:errcheck // likewise
+		defer lies.Close() //nolint:errcheck // it has no error to tell
+		go func() { told.CloseWithError(f.liar.tell(told, server)) }()
 		source = lies
 	}
 	io.CopyN(client, source, length) //nolint:errcheck // it is to break
@@ -91,7 +91,7 @@ func (f *flakyLine) enter(pair ...net.Conn) (length int64, reset bool) {
 	for _, c := range pair {
 		f.open[c] = true
 		if f.closed {
-			c.Close() //nolint:errcheck // nobody is left to be told
+			c.Close()
 		}
 	}
 	return leastFlakyBytes + f.random.Int64N(mostFlakyBytes-leastFlakyBytes), f.random.IntN(2) == 0
@@ -102,7 +102,7 @@ func (f *flakyLine) leave(pair ...net.Conn) {
 	defer f.mu.Unlock()
 	for _, c := range pair {
 		delete(f.open, c)
-		c.Close() //nolint:errcheck // closed it is
+		c.Close()
 	}
 }
 

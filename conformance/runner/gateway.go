@@ -218,7 +218,7 @@ func (g *gateway) publish(ctx context.Context, channel string, texts ...string) 
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close() //nolint:errcheck // it has been read
+	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("publish was answered %s: %s", response.Status, answer)

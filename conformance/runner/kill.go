@@ -112,7 +112,7 @@ func (r reader) runUntil(ctx context.Context, lines int) error {
 		return err
 	}
 	if output, ok := cmd.Stdout.(*os.File); ok {
-		output.Close() //nolint:errcheck // the process has its own
+		output.Close()
 	}
 	waited := poll(ctx, patience, fmt.Sprintf("%d lines of %d", r.seen(), lines), func() bool { return r.seen() >= lines })
 	killed := cmd.Process.Kill()

@@ -307,5 +307,5 @@ func (c *client) cut() {
 	if c.stop != nil {
 		c.stop()
 	}
-	c.conn.CloseNow() //nolint:errcheck // it is to be gone, and is
+	c.conn.CloseNow()
 }
