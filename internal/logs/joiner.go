@@ -178,12 +178,8 @@ func beginsTrace(line []byte) bool {
 	if !bytes.HasSuffix(name, []byte("Exception")) && !bytes.HasSuffix(name, []byte("Error")) && !bytes.HasSuffix(name, []byte("Throwable")) {
 		return false
 	}
-	for _, b := range name {
-		if !('a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '.' || b == '$' || b == '_') {
-			return false
-		}
-	}
-	return bytes.IndexByte(name, '.') > 0
+	const words = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._$"
+	return bytes.IndexByte(name, '.') > 0 && len(bytes.Trim(name, words)) == 0
 }
 
 // continuable reports whether another line may belong to this one: not to a JSON object.
