@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -121,6 +122,12 @@ func announce(w io.Writer, cfg *config.Config, addr net.Addr) {
 	host := browsable(addr)
 	fmt.Fprintf(w, "Magpie %s is running as %s. Ctrl-C ends it.\n  console    http://%s/\n  WebSocket  ws://%s/ws\n",
 		buildVersion(), cfg.NodeID, host, host)
+	switch {
+	case len(cfg.Logs.Globs) > 0:
+		fmt.Fprintf(w, "  logs       %s\n", strings.Join(cfg.Logs.Globs, " "))
+	case cfg.Development:
+		fmt.Fprintln(w, "  logs       the readable files under /var/log; others with --logs GLOB")
+	}
 	if cfg.Development {
 		fmt.Fprintln(w, "  Development mode: everybody on this machine gets in without a token.")
 	}
