@@ -30,18 +30,22 @@ type Options struct {
 	PID      int           // of the server; 0: whoever listens on the port
 	// Progress is told twice a second what goes on, in one line, in the goroutine of [Run]. It may be nil.
 	Progress func(string)
-	// speaks replaces the target that Target names: for tests.
-	speaks target.Target
+
+	speaks   target.Target // for tests: instead of the one that Target names
+	patience time.Duration // how long nothing may happen before it is taken for never
+	calm     time.Duration // how long everybody stays before the next storm
 }
 
 const (
-	defaultLines    = 1_000
-	defaultPayload  = 128
-	defaultDuration = 10 * time.Second
-	longestWarmup   = 2 * time.Second
-	defaultInFlight = 64  // of channels and connect
-	readersPerChannel = 10 // of channels
-	stormRate       = 100 // messages a second while everybody reconnects
+	defaultLines      = 1_000
+	defaultPayload    = 128
+	defaultDuration   = 10 * time.Second
+	longestWarmup     = 2 * time.Second
+	defaultPatience   = 5 * time.Second
+	defaultCalm       = time.Second
+	defaultInFlight   = 64  // of channels and connect
+	readersPerChannel = 10  // of channels
+	stormRate         = 100 // messages a second while everybody reconnects
 
 	maxPayload  = 60_000 // servers commonly take 64 KiB in a message, with what is around the payload
 	maxInFlight = 1 << 20
@@ -58,6 +62,8 @@ func (o *Options) complete() error {
 	setDefault(&o.Payload, defaultPayload)
 	setDefault(&o.Duration, defaultDuration)
 	setDefault(&o.Warmup, min(o.Duration/5, longestWarmup))
+	setDefault(&o.patience, defaultPatience)
+	setDefault(&o.calm, defaultCalm)
 	if o.URL == "" {
 		o.URL = fmt.Sprintf("ws://127.0.0.1:%d", target.DefaultPort(o.Target))
 	}

@@ -15,8 +15,6 @@ const (
 	// openedAtOnce is how many lines are being opened at a time where their opening is not what is measured. A listener's
 	// queue holds some more than that everywhere.
 	openedAtOnce = 64
-	// patience is how long nothing may happen before it is taken for never.
-	patience = 5 * time.Second
 	// tickInterval is how often progress is told and a point of the timeline taken.
 	tickInterval = 500 * time.Millisecond
 )
@@ -124,7 +122,7 @@ func (s *stage) join(atOnce int) error {
 		if s.joined != before {
 			before, progressed = s.joined, now
 		}
-		if s.faults.Broken > 0 || now-progressed > patience {
+		if s.faults.Broken > 0 || now-progressed > defaultPatience {
 			return fmt.Errorf("only %d of %d lines could be opened", s.joined, len(s.members))
 		}
 	}
@@ -200,13 +198,13 @@ func (s *stage) look() process.Usage {
 	return u
 }
 
-// rest has turns until done says so, or nothing has come for as long as patience lasts.
+// rest has turns until done says so, or nothing has come for as long as it has patience.
 func (s *stage) rest(done func() bool) error {
 	for began := s.swarm.Now(); !done(); {
 		if err := s.turn(20 * time.Millisecond); err != nil {
 			return err
 		}
-		if s.swarm.Now()-max(s.swarm.Heard(), began) > patience {
+		if s.swarm.Now()-max(s.swarm.Heard(), began) > s.opts.patience {
 			return nil // what is missing is counted as lost
 		}
 	}

@@ -7,9 +7,6 @@ import (
 	"github.com/magpie-bridge/magpie/internal/bench/target"
 )
 
-// calm is how long everybody stays before the next storm.
-const calm = time.Second
-
 // storm drops every line at once and lets all return at once, while messages are published, until the time is up. A
 // line returns with the place where it was, if the server has places: then it is to get what it missed, once and in
 // order. The latency is that from the drop to the acknowledged subscription.
@@ -21,10 +18,10 @@ func storm(s *stage) error {
 	w := &weather{traffic: t, here: slices.Repeat([]bool{true}, s.lines), home: s.lines}
 	s.play = w
 	s.begin()
-	w.next = s.began + calm
+	w.next = s.began + s.opts.calm
 	err = s.repeat(s.opts.Duration, func() (time.Duration, error) { return w.step(true) })
-	for gone := s.swarm.Now() + patience; err == nil && w.home < s.lines && s.swarm.Now() < gone; {
-		err = s.repeat(calm/20, func() (time.Duration, error) { return w.step(false) })
+	for gone := s.swarm.Now() + s.opts.patience; err == nil && w.home < s.lines && s.swarm.Now() < gone; {
+		err = s.repeat(s.opts.calm/20, func() (time.Duration, error) { return w.step(false) })
 	}
 	if err != nil {
 		return err
@@ -52,13 +49,16 @@ type weather struct {
 
 func (w *weather) joined(line int, at target.Place) {
 	w.traffic.joined(line, at)
+	if at.Epoch == "" && line != w.publisher {
+		w.readers[line].offset = 0 // it begins with whatever comes
+	}
 	now := w.swarm.Heard()
 	w.count++
 	w.latency.Record(now - w.struck)
 	w.here[line] = true
 	if w.home++; w.home == w.lines {
 		w.storming += now - w.struck
-		w.next = now + calm
+		w.next = now + w.opts.calm
 	}
 }
 

@@ -151,7 +151,7 @@ func (t *traffic) abandon(now time.Duration) {
 	}
 	t.swept = now
 	for i := range t.slots {
-		if s := &t.slots[i]; s.waiting > 0 && now-s.at > patience {
+		if s := &t.slots[i]; s.waiting > 0 && now-s.at > t.opts.patience {
 			s.waiting = 0
 			t.free = append(t.free, uint32(i)) //nolint:gosec // below maxInFlight
 		}

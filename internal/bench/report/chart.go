@@ -36,8 +36,17 @@ type axis struct {
 // The measures of a chart, in pixels.
 const (
 	width, height            = 640, 300
-	left, right, top, bottom = 76, 16, 34, 44
+	left, right, top, bottom = 76, 28, 48, 44
 )
+
+// legendGap is between two names of a legend.
+const legendGap = 14
+
+// widthOf is about how wide a name of the legend is drawn.
+func widthOf(name string) int {
+	const letter = 6.5
+	return int(letter * float64(len(name)))
+}
 
 // colours tell lines apart; the page defines them, so that they suit its light and its dark form.
 const colours = 6
@@ -96,6 +105,7 @@ func (c *chart) lines(b *strings.Builder, x, y scale) {
 	for _, v := range c.x.choose(x) {
 		fmt.Fprintf(b, `<text class="mark" text-anchor="middle" x="%.1f" y="%d">%s</text>`, x.at(v), height-bottom+16, escape(c.x.format(v)))
 	}
+	legend := left
 	for i, s := range c.series {
 		colour := i % colours
 		var path strings.Builder
@@ -106,7 +116,8 @@ func (c *chart) lines(b *strings.Builder, x, y scale) {
 		if len(s.points) == 1 {
 			fmt.Fprintf(b, `<circle class="fill%d" cx="%.1f" cy="%.1f" r="4"/>`, colour, x.at(s.points[0].x), y.at(s.points[0].y))
 		}
-		fmt.Fprintf(b, `<text class="name%d" x="%d" y="%d">%s</text>`, colour, left+10, top+14+15*i, escape(s.name))
+		fmt.Fprintf(b, `<text class="name%d" x="%d" y="%d">%s</text>`, colour, legend, top-12, escape(s.name))
+		legend += widthOf(s.name) + legendGap
 	}
 }
 
