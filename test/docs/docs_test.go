@@ -97,6 +97,7 @@ func TestMetricsAreListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	request := httptest.NewRequestWithContext(t.Context(), "GET", "http://localhost/metrics", nil)
+	request.RemoteAddr = "127.0.0.1:1" // in development mode only this machine is served
 	answer := httptest.NewRecorder()
 	gw.Handler().ServeHTTP(answer, request)
 	if err := gw.Shutdown(t.Context()); err != nil {
