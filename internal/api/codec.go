@@ -32,7 +32,7 @@ func (jsonCodec) Unmarshal(data []byte, message any) error {
 		return err
 	}
 	// A decoded payload points into what it was read from, and Connect gives that to the next request.
-	return new(wire.Decoder).DecodeBody(bytes.Clone(data), body)
+	return sentence(new(wire.Decoder).DecodeBody(bytes.Clone(data), body))
 }
 
 // protobufCodec is the Protobuf of the frames (connect.Codec).
@@ -65,7 +65,7 @@ func (protobufCodec) Unmarshal(data []byte, message any) error {
 	frame = protowire.AppendBytes(frame, data)
 	var f wire.Frame
 	if err := new(wire.Decoder).Decode(wire.Protobuf, frame, &f); err != nil {
-		return err
+		return sentence(err)
 	}
 	decoded, ok := f.Body.(*wire.Publish)
 	if !ok {
@@ -73,6 +73,14 @@ func (protobufCodec) Unmarshal(data []byte, message any) error {
 	}
 	*publish = *decoded
 	return nil
+}
+
+// sentence leaves an error's code out: Connect adds the same.
+func sentence(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(wire.AsError(err).Message)
 }
 
 func bodyOf(message any) (wire.Body, error) {
