@@ -21,6 +21,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/magpie-bridge/magpie/internal/config"
 	"github.com/magpie-bridge/magpie/internal/server"
@@ -60,7 +61,7 @@ type Message struct {
 	Key string
 	// Tags are shown to subscribers.
 	Tags map[string]string
-	// Data is marshalled as JSON; a json.RawMessage is carried as it is.
+	// Data is marshalled as JSON; a json.RawMessage is carried as it is, byte for byte.
 	Data any
 	// Text is carried as text.
 	Text string
@@ -111,6 +112,9 @@ func (g *Gateway) Publish(ctx context.Context, channel string, m Message) (Posit
 	for _, key := range slices.Sorted(maps.Keys(m.Tags)) {
 		p.Tags = append(p.Tags, wire.Pair{Key: key, Value: m.Tags[key]})
 	}
+	if err := m.checkText(); err != nil {
+		return Position{}, err
+	}
 	var err error
 	if p.Payload, err = m.payload(); err != nil {
 		return Position{}, err
@@ -131,6 +135,30 @@ func (g *Gateway) Publish(ctx context.Context, channel string, m Message) (Posit
 	}, nil
 }
 
+// checkText refuses what is no UTF-8. Encoded, it would become other text: two ids could become the same one, and the
+// second message be taken for the first.
+func (m *Message) checkText() error {
+	texts := []string{m.ID, m.Key, m.Text}
+	for key, value := range m.Tags {
+		texts = append(texts, key, value)
+	}
+	for _, text := range texts {
+		if !utf8.ValidString(text) {
+			return wire.Errorf(wire.CodeInvalidArgument, "%q is not valid UTF-8, and only Bytes carry anything else", shorten(text))
+		}
+	}
+	return nil
+}
+
+// shorten makes text fit into a sentence.
+func shorten(text string) string {
+	const shown = 32
+	if len(text) <= shown {
+		return text
+	}
+	return text[:shown] + "..."
+}
+
 func (m *Message) payload() (wire.Payload, error) {
 	switch {
 	case m.Data != nil && (m.Text != "" || m.Bytes != nil), m.Text != "" && m.Bytes != nil:
@@ -141,6 +169,12 @@ func (m *Message) payload() (wire.Payload, error) {
 		return wire.Payload{Kind: wire.PayloadBytes, Bytes: m.Bytes}, nil
 	case m.Data == nil:
 		return wire.Payload{}, nil
+	}
+	if raw, ok := m.Data.(json.RawMessage); ok && raw != nil {
+		if !json.Valid(raw) { // or it could say more than the data of the message
+			return wire.Payload{}, errors.New("magpie: the data of a message is a json.RawMessage that holds no JSON")
+		}
+		return wire.Payload{Kind: wire.PayloadJSON, Bytes: raw}, nil
 	}
 	data, err := json.Marshal(m.Data)
 	if err != nil {
@@ -153,5 +187,5 @@ func (m *Message) payload() (wire.Payload, error) {
 func (g *Gateway) Sessions() int { return g.inner.Sessions() }
 
 // Shutdown drains the gateway: no new client is taken, each connected one is told to come back at a time of its own,
-// and when they have left, or ctx ends, everything is closed. Stop publishing before.
+// and when they have left, or ctx ends, everything is closed. Stop publishing before. Calling it again changes nothing.
 func (g *Gateway) Shutdown(ctx context.Context) error { return g.inner.Shutdown(ctx) }
