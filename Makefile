@@ -16,7 +16,7 @@ BENCHTIME ?= 1s
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help run build test lint generate check-generated fuzz autobahn bench setup clean
+.PHONY: help run build test lint generate check-generated fuzz autobahn bench bench-peers setup clean
 
 help: ## print these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -47,6 +47,9 @@ autobahn: ## run the Autobahn WebSocket test suite, all of it; needs Python 2.7
 
 bench: ## run the micro-benchmarks of the internal packages, each for BENCHTIME (1s)
 	go test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./internal/...
+
+bench-peers: ## measure Magpie beside NATS, Socket.IO and the limit, and write bench/RESULTS.md (some 20 minutes)
+	@scripts/bench-peers
 
 setup: ## install what the tests need beyond Go, Node.js and a JDK
 	@scripts/setup

@@ -1,0 +1,86 @@
+// Command compare measures Magpie, its peers and the limit in alternation and writes bench/RESULTS.md. scripts/bench-peers
+// installs what it needs and starts it.
+//
+// Every figure is a median of several rounds. In each round every server is started anew, on one processor, and the load
+// tool runs on another; the order changes from round to round, so that nobody always runs first.
+//
+//	main.go     the command line
+//	plan.go     what is measured
+//	subject.go  the servers: how to start and stop them
+//	round.go    one measurement
+//	tally.go    medians and spreads
+//	write.go    the page
+//	machine.go  what the machine is
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+)
+
+// settings are what the command line says.
+type settings struct {
+	bin      string        // where the programs are
+	out      string        // the page to write
+	rounds   int           // of every measurement
+	duration time.Duration // of a round
+	only     string        // a part of the names of the measurements to take
+	server   string        // the processors of the servers, and of the load tool, as taskset names them
+	client   string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := compare(ctx, readSettings())
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(1)
+	}
+}
+
+func readSettings() settings {
+	var s settings
+	flag.StringVar(&s.bin, "bin", ".cache/bin", "folder with magpie, limit and nats-server")
+	flag.StringVar(&s.out, "out", "bench/RESULTS.md", "page to write; - for stdout")
+	flag.IntVar(&s.rounds, "rounds", 5, "rounds of every measurement")
+	flag.DurationVar(&s.duration, "duration", 3*time.Second, "how long a round is measured")
+	flag.StringVar(&s.only, "only", "", "take only the measurements whose names contain this")
+	flag.StringVar(&s.server, "server-cpu", "0", "processors of the servers")
+	flag.StringVar(&s.client, "client-cpu", "1", "processors of the load tool")
+	flag.Parse()
+	return s
+}
+
+func compare(ctx context.Context, s settings) error {
+	began := time.Now()
+	r := runner{settings: s, folder: os.TempDir()}
+	var measured []tally
+	for _, m := range plan() {
+		if !strings.Contains(m.name, s.only) {
+			continue
+		}
+		t, err := r.measure(ctx, m)
+		if err != nil {
+			return err
+		}
+		measured = append(measured, t)
+	}
+	page := page{settings: s, began: began, took: time.Since(began), subjects: subjects(), tallies: measured}
+	if s.out == "-" {
+		return page.write(ctx, os.Stdout)
+	}
+	f, err := os.Create(s.out)
+	if err != nil {
+		return err
+	}
+	if err := page.write(ctx, f); err != nil {
+		return err
+	}
+	return f.Close()
+}

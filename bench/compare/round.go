@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/bench"
+)
+
+// runner takes measurements.
+type runner struct {
+	settings
+	folder string // for what the servers need
+}
+
+// measure takes all rounds of a measurement of all subjects.
+func (r *runner) measure(ctx context.Context, m measurement) (tally, error) {
+	t := tally{measurement: m, results: make(map[string][]bench.Result), failures: make(map[string]string)}
+	for round := range r.rounds {
+		for _, x := range rotated(subjects(), round) {
+			result, err := r.once(ctx, m, &x)
+			if ctx.Err() != nil {
+				return t, context.Cause(ctx)
+			}
+			if err != nil {
+				fmt.Fprintf(os.Stderr, "%s, round %d, %s: %v\n", m.name, round+1, x.name, err)
+				t.failures[x.name] = err.Error()
+				continue
+			}
+			fmt.Fprintf(os.Stderr, "%s, round %d, %s: %s\n", m.name, round+1, x.name, figure(m.value(result)))
+			t.results[x.name] = append(t.results[x.name], *result)
+		}
+	}
+	return t, nil
+}
+
+// rotated begins with another one in each round.
+func rotated[T any](list []T, by int) []T {
+	by %= len(list)
+	return slices.Concat(list[by:], list[:by])
+}
+
+// roundLimit is how long one measurement may take, with all that is before and after the measured time.
+const roundLimit = time.Minute
+
+// once starts a server, puts the load on it and stops it.
+func (r *runner) once(ctx context.Context, m measurement, x *subject) (*bench.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.duration+roundLimit)
+	defer cancel()
+	srv, err := x.start(ctx, r.settings, r.folder)
+	if err != nil {
+		return nil, err
+	}
+	defer srv.stop()
+	args := append([]string{"-c", r.client, filepath.Join(r.bin, "magpie"), "bench"}, m.args...)
+	args = append(args, "--target", x.target, "--url", "ws://"+address(srv.port)+x.path,
+		"--pid", strconv.Itoa(srv.cmd.Process.Pid), "--duration", r.duration.String(), "--warmup", (r.duration / 5).String(), "--json")
+	cmd := exec.CommandContext(ctx, "taskset", args...) //nolint:gosec // the arguments are those of this program
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	var report bench.Report
+	if decodeErr := json.Unmarshal(out, &report); decodeErr != nil || len(report.Stages) != 1 {
+		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	result := &report.Stages[0]
+	switch {
+	case result.Faults.Sum() > 0:
+		return nil, fmt.Errorf("faults: %+v %s", result.Faults, result.Why)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(stderr.Bytes()))
+	case result.Server == nil:
+		return nil, fmt.Errorf("the process of %s could not be looked at", x.name)
+	}
+	return result, nil
+}

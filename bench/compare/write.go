@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/bench"
+)
+
+// page is bench/RESULTS.md.
+type page struct {
+	settings
+	began    time.Time
+	took     time.Duration
+	subjects []subject
+	tallies  []tally
+}
+
+const introduction = `# Results
+
+Magpie beside its peers and beside the limit, a bare epoll loop that writes the very same bytes with no protocol, no
+authentication and no history (bench/limit). ` + "`make bench-peers`" + ` makes this page; every figure is a median of %d rounds.
+In every round each server is started anew on one processor, and the load tool, %s, runs on another. It checks
+every message: none was lost, came twice or out of order in any round that is counted here.
+
+`
+
+func (p *page) write(ctx context.Context, w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, introduction, p.rounds, "`magpie bench`")
+	fmt.Fprintf(&b, "- Measured on %s, in %s.\n- The machine: %s.\n", p.began.UTC().Format("2006-01-02 15:04 MST"), p.took.Round(time.Second), machine(ctx))
+	for i := range p.subjects {
+		fmt.Fprintf(&b, "- %s: %s.\n", p.subjects[i].name, p.subjects[i].versionOf(ctx, p.bin))
+	}
+	p.headline(&b)
+	p.table(&b, "Spread", "The same, with the least and the greatest of the rounds.", func(t *tally, name string) string {
+		return t.of(name, t.value).String()
+	})
+	p.table(&b, "Throughput", "Operations per second, with one processor for the server and one for the load tool.", func(t *tally, name string) string {
+		return figure(t.of(name, func(r *bench.Result) float64 { return r.PerSecond }).median)
+	})
+	p.table(&b, "Latency", "p50 / p99 in milliseconds, under this load: as much as the server takes. With so much in flight it says how long the queue is.", latencyCell)
+	p.commands(&b)
+	p.failures(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func latencyCell(t *tally, name string) string {
+	p50 := t.of(name, func(r *bench.Result) float64 { return r.Latency.P50 / 1000 }).median
+	p99 := t.of(name, func(r *bench.Result) float64 { return r.Latency.P99 / 1000 }).median
+	if math.IsNaN(p50) || p50 == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.3g / %.3g", p50, p99)
+}
+
+// headline is the table that matters: what a second of the server's processor is good for.
+func (p *page) headline(b *strings.Builder) {
+	b.WriteString("\n## Per second of the server's processor\n\nUser and system time together. Idle is the memory of the server's own for each line that is connected and subscribed.\n\n")
+	b.WriteString("| |")
+	for i := range p.subjects {
+		fmt.Fprintf(b, " %s |", p.subjects[i].name)
+	}
+	b.WriteString(" Magpie / NATS | Magpie / limit |\n|---|" + strings.Repeat("---|", len(p.subjects)+2) + "\n")
+	for i := range p.tallies {
+		t := &p.tallies[i]
+		fmt.Fprintf(b, "| %s (%s) |", t.name, t.what)
+		for j := range p.subjects {
+			fmt.Fprintf(b, " %s |", figure(t.of(p.subjects[j].name, t.value).median))
+		}
+		fmt.Fprintf(b, " %s | %s |\n", times(t.ratio("Magpie", "NATS")), times(t.ratio("Magpie", "limit")))
+	}
+}
+
+func times(ratio float64) string {
+	if math.IsNaN(ratio) || math.IsInf(ratio, 0) {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", ratio)
+}
+
+// table has a row for each measurement and a column for each subject.
+func (p *page) table(b *strings.Builder, title, about string, cell func(t *tally, name string) string) {
+	fmt.Fprintf(b, "\n## %s\n\n%s\n\n| |", title, about)
+	for i := range p.subjects {
+		fmt.Fprintf(b, " %s |", p.subjects[i].name)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(p.subjects)) + "\n")
+	for i := range p.tallies {
+		fmt.Fprintf(b, "| %s |", p.tallies[i].name)
+		for j := range p.subjects {
+			fmt.Fprintf(b, " %s |", cell(&p.tallies[i], p.subjects[j].name))
+		}
+		b.WriteString("\n")
+	}
+}
+
+// commands shows how each row can be had by hand.
+func (p *page) commands(b *strings.Builder) {
+	b.WriteString("\n## Commands\n\nThe server, for instance `taskset -c " + p.server + " magpie serve --dev`, then:\n\n```\n")
+	for i := range p.tallies {
+		fmt.Fprintf(b, "taskset -c %s magpie bench %s --duration %s   # and --target nats, socketio, limit\n",
+			p.client, strings.Join(p.tallies[i].args, " "), p.duration)
+	}
+	b.WriteString("```\n")
+}
+
+// failures names what could not be measured.
+func (p *page) failures(b *strings.Builder) {
+	var lines []string
+	for i := range p.tallies {
+		t := &p.tallies[i]
+		for j := range p.subjects {
+			if why := t.failures[p.subjects[j].name]; why != "" {
+				counted := len(t.results[p.subjects[j].name])
+				lines = append(lines, fmt.Sprintf("- %s, %s: %d of %d rounds counted; otherwise: %s", t.name, p.subjects[j].name, counted, p.rounds, why))
+			}
+		}
+	}
+	if len(lines) > 0 {
+		b.WriteString("\n## Rounds that are not counted\n\n" + strings.Join(lines, "\n") + "\n")
+	}
+}
+
+// socketIOVersion reads what is installed.
+func socketIOVersion() string {
+	var installed struct {
+		Dependencies map[string]string `json:"dependencies"`
+	}
+	text, err := os.ReadFile("bench/socketio/package.json")
+	if err != nil || json.Unmarshal(text, &installed) != nil {
+		return "unknown"
+	}
+	d := installed.Dependencies
+	return fmt.Sprintf("%s with the engine ws %s and bufferutil %s", d["socket.io"], d["ws"], d["bufferutil"])
+}
