@@ -185,7 +185,7 @@ func fetch(t *testing.T, client *http.Client, method, url, body string) (status 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // all of it was read
+	defer resp.Body.Close()
 	read, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -425,7 +425,7 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // cut off by the gateway
+	defer conn.Close()
 	const upgrade = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 	if _, err := io.WriteString(conn, upgrade); err != nil {

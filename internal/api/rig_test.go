@@ -147,7 +147,7 @@ func (r *rig) send(q request) answer {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // all of it was read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		r.t.Fatal(err)

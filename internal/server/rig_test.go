@@ -155,7 +155,7 @@ func ask(t *testing.T, method, url, body string, headers ...string) (int, http.H
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // all of it was read
+	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)

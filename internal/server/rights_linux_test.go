@@ -45,7 +45,7 @@ func TestWithoutTheRightToListen(t *testing.T) {
 
 func TestWithoutTheRightToTheDataDirectory(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o500); err != nil { //nolint:gosec // a directory has to be entered
+	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
 	unprivileged(t, func() {

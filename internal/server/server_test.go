@@ -190,7 +190,7 @@ func TestListenSaysWhatToDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close() //nolint:errcheck // nothing hangs on it
+	defer taken.Close()
 	for address, want := range map[string]string{
 		taken.Addr().String(): "the address " + taken.Addr().String() + " is in use, perhaps by another gateway: stop it, or choose another with --listen",
 		"203.0.113.7:8080":    "203.0.113.7:8080 is no address of this machine: choose one with --listen",

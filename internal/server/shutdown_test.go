@@ -76,12 +76,12 @@ func TestDrainIsBounded(t *testing.T) {
 	address := r.Addr().String()
 
 	silent := dialTCP(t, address) // as browsers do, in case they need it
-	defer silent.Close()          //nolint:errcheck // nothing was written
+	defer silent.Close()
 	hanging := dialTCP(t, address)
-	defer hanging.Close() //nolint:errcheck // cut off by the server
+	defer hanging.Close()
 	fmt.Fprintf(hanging, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", publishPath, address)
 	deaf := deafSubscriber(t, address)
-	defer deaf.Close() //nolint:errcheck // cut off by the server
+	defer deaf.Close()
 	eventually(t, "all of them are there", func() bool { return r.Gateway().Sessions() == 1 })
 	polite := r.dial(t, "")
 	polite.write(`{"type":"connect","requestId":"1"}`)
@@ -133,7 +133,7 @@ func deafSubscriber(t *testing.T, address string) net.Conn {
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("the upgrade was answered %v, %v", resp, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // a 101 has none
+	defer resp.Body.Close()
 	subscribe := `{"type":"subscribe","requestId":"1","channel":"busy"}`
 	frame := append([]byte{0x81, 0x80 | byte(len(subscribe)), 0, 0, 0, 0}, subscribe...)
 	if _, err := conn.Write(frame); err != nil {
@@ -151,8 +151,11 @@ func TestAcceptedPublishesAreAnswered(t *testing.T) {
 	for range 4 {
 		c := r.dial(t, "")
 		wg.Go(func() {
-			ctx := t.Context()
-			for i := 0; c.conn.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"type":"publish","requestId":"%d","channel":"a","data":%d}`, i, i)) == nil; i++ {
+			for i := 0; ; i++ {
+				frame := fmt.Appendf(nil, `{"type":"publish","requestId":"%d","channel":"a","data":%d}`, i, i)
+				if c.conn.Write(t.Context(), websocket.MessageText, frame) != nil {
+					return // the line is gone
+				}
 			}
 		})
 		wg.Go(func() {

@@ -34,7 +34,10 @@ func appendTo(t *testing.T, name, text string) {
 }
 
 // logLine is what a subscriber gets of a line.
-type logLine struct{ Message, Source, Level, Service string }
+type logLine struct {
+	Message, Source, Level, Service string
+	Fields                          struct{ N int }
+}
 
 func (c *client) logLine() logLine {
 	c.t.Helper()
@@ -133,7 +136,7 @@ func TestOwnLogIsPublishedOnce(t *testing.T) {
 	c.subscribe("logs.local")
 	const records = 20
 	for i := range records {
-		r.Gateway().log.Warn(fmt.Sprintf("record %d", i), "n", i)
+		r.Gateway().log.Warn("record", slog.Int("n", i))
 	}
 	for i := range records {
 		m := c.until("message")
@@ -141,14 +144,14 @@ func TestOwnLogIsPublishedOnce(t *testing.T) {
 		if err := json.Unmarshal(m.Data, &l); err != nil {
 			t.Fatal(err)
 		}
-		if l.Message != fmt.Sprintf("record %d", i) || l.Level != "warn" || l.Service != "magpie" || m.Publisher != "magpie" {
+		if l.Message != "record" || l.Fields.N != i || l.Level != "warn" || l.Service != "magpie" || m.Publisher != "magpie" {
 			t.Fatalf("got %+v of %s, want record %d", l, m.Publisher, i)
 		}
 	}
 	if published := r.Gateway().hub.Metrics.Published.Load(); published != records {
 		t.Errorf("%d messages were published for %d records", published, records)
 	}
-	if n := strings.Count(r.log.String(), `"msg":"record `); n != records {
+	if n := strings.Count(r.log.String(), `"msg":"record"`); n != records {
 		t.Errorf("the log itself has %d of %d records", n, records)
 	}
 }
