@@ -114,6 +114,52 @@ func TestDrainIsBounded(t *testing.T) {
 	}
 }
 
+// The same holds for a gRPC call whose request never ends, and for the idle line that is left of one.
+func TestDrainIsBoundedOverHTTP2(t *testing.T) {
+	const drain = 500 * time.Millisecond
+	r := start(t, development+"shutdown: {drain: 500ms}\n")
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: protocols}
+	defer transport.CloseIdleConnections()
+	body, feed := io.Pipe()
+	defer feed.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url(publishPath), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/grpc")
+	ended := make(chan error, 1)
+	go func() {
+		resp, err := transport.RoundTrip(req)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}
+		ended <- err
+	}()
+	if _, err := feed.Write([]byte{0}); err != nil { // taken by the transport: the request is under way
+		t.Fatal(err)
+	}
+	status, _, _ := ask(t, "GET", r.url("/healthz"), "")
+	if status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+	began := time.Now()
+	r.stop()
+	if err := r.wait(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > drain+2*time.Second {
+		t.Errorf("the server ended after %s, want about the %s that requests may take", took, drain)
+	}
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Error("the request still waits")
+	}
+}
+
 func dialTCP(t *testing.T, address string) net.Conn {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
