@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
 // nodeFile holds the id that a node keeps over restarts.
@@ -25,7 +27,7 @@ func UseDataDir(dir, fresh string) (nodeID string, err error) {
 	kept, err := root.ReadFile(nodeFile)
 	if err == nil {
 		if id := strings.TrimSpace(string(kept)); id != "" {
-			return id, nil
+			return id, checkKept(id, filepath.Join(dir, nodeFile))
 		}
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("read the node's id: %w", err)
@@ -34,4 +36,13 @@ func UseDataDir(dir, fresh string) (nodeID string, err error) {
 		return "", fmt.Errorf("keep the node's id in %s: %w: the directory must be writable", filepath.Join(dir, nodeFile), err)
 	}
 	return fresh, nil
+}
+
+// checkKept holds an id that somebody may have written by hand to the rule of node_id: it becomes part of session ids,
+// and is printed.
+func checkKept(id, path string) error {
+	if wire.ChannelName(strings.ReplaceAll(id, ".", "-")).Check() != nil {
+		return fmt.Errorf("the node's id in %s is not one: expected letters, digits, '_', '-' and dots; remove the file for a new id", path)
+	}
+	return nil
 }

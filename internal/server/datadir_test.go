@@ -46,3 +46,20 @@ func TestDataDirectoryThatCannotBeUsed(t *testing.T) {
 		}
 	}
 }
+
+func TestDataDirectoryWithAnIDThatIsNone(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, nodeFile)
+	for id, good := range map[string]bool{"host-7.example_1": true, "two words": false, "two\nlines": false, "\x1b[31m": false, strings.Repeat("x", 4096): false} {
+		if err := os.WriteFile(name, []byte(id+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := UseDataDir(dir, "n1")
+		if (err == nil) != good {
+			t.Errorf("%.20q: %v, want it taken: %t", id, err, good)
+		}
+		if err != nil && (!strings.Contains(err.Error(), name) || strings.ContainsAny(err.Error(), "\n\x1b")) {
+			t.Errorf("%.20q: %q, want a sentence that names the file", id, err)
+		}
+	}
+}
