@@ -447,3 +447,17 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 		t.Errorf("%d sessions are left", n)
 	}
 }
+
+func TestPublishingAfterShutdownIsRefused(t *testing.T) {
+	gw, err := magpie.New(magpie.Options{Development: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gw.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = gw.Publish(t.Context(), "order.update", magpie.Message{Text: "late"})
+	if refused, ok := errors.AsType[*magpie.Error](err); !ok || refused.Code != "unavailable" {
+		t.Errorf("got %v, want unavailable", err)
+	}
+}

@@ -23,6 +23,8 @@ type serveFlags struct {
 	config string
 	data   string
 	logs   []string
+
+	named bool // the configuration or the environment names the node
 }
 
 func newServeCommand(env environment) *cobra.Command {
@@ -69,8 +71,12 @@ func serve(ctx context.Context, env environment, flags serveFlags) error {
 		return &usageError{err}
 	}
 	if flags.data != "" {
-		if cfg.NodeID, err = server.UseDataDir(flags.data, cfg.NodeID); err != nil {
+		kept, err := server.UseDataDir(flags.data, cfg.NodeID)
+		if err != nil {
 			return err
+		}
+		if !flags.named {
+			cfg.NodeID = kept
 		}
 	}
 	// With fewer processors than that a busy loop would keep handshakes and workers waiting.
@@ -91,6 +97,7 @@ func serve(ctx context.Context, env environment, flags serveFlags) error {
 
 // override lets the flags have their way over the file and the environment.
 func (f *serveFlags) override(cfg *config.Config) {
+	f.named = cfg.NodeID != ""
 	if f.dev {
 		cfg.Development = true
 		if f.config == "" {

@@ -36,6 +36,7 @@ type Hub struct {
 	methods  map[string]Method
 	workers  chan struct{} // one place for each authentication under way
 	draining atomic.Bool
+	closed   atomic.Bool
 
 	refusalTold atomic.Int64 // the second of the last refusal in the log
 
@@ -118,6 +119,9 @@ func (h *Hub) Drain() { h.draining.Store(true) }
 
 // Draining reports whether Drain was called.
 func (h *Hub) Draining() bool { return h.draining.Load() }
+
+// Close refuses publishes from now on: the engine is about to close.
+func (h *Hub) Close() { h.closed.Store(true) }
 
 // Watch lets w watch the channel on behalf of a principal, and returns the log to read.
 func (h *Hub) Watch(by *auth.Principal, name wire.ChannelName, w *channel.Watch) (*channel.Log, error) {

@@ -44,6 +44,9 @@ func (h *Hub) Publish(by *auth.Principal, p *wire.Publish, done func(*wire.Publi
 }
 
 func (h *Hub) mayPublish(by *auth.Principal, p *wire.Publish) error {
+	if h.closed.Load() {
+		return wire.Errorf(wire.CodeUnavailable, "node %s has shut down: publish to another", h.opts.NodeID)
+	}
 	if err := p.Channel.Check(); err != nil {
 		return err
 	}

@@ -183,6 +183,7 @@ func (g *Gateway) sayGoodbye() {
 // close ends the loops, with the lines that are left, and then the engine.
 func (g *Gateway) close(ctx context.Context) error {
 	g.closing.Do(func() {
+		g.hub.Close()
 		g.group.Close()
 		g.closeErr = g.engine.Close(ctx)
 	})
