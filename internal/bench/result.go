@@ -35,6 +35,7 @@ type Result struct {
 	Seconds      float64   `json:"seconds"`
 	Operations   uint64    `json:"operations"`
 	PerSecond    float64   `json:"perSecond"`
+	PerRead      float64   `json:"perRead,omitempty"` // messages that came together, on average
 	Latency      Latency   `json:"latency"`
 	Faults       Faults    `json:"faults"`
 	Why          string    `json:"why,omitempty"` // the first fault, in words

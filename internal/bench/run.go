@@ -39,6 +39,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 // UsageError is a mistake in the options: trying again would not help.
 type UsageError struct{ err error }
 
+// Error implements error.
 func (e *UsageError) Error() string { return e.err.Error() }
 
 // Unwrap returns the mistake.

@@ -32,6 +32,7 @@ type stage struct {
 	pid      int
 	began    time.Duration // when the measured time began; 0 before
 	used     process.Usage // until then
+	reads    uint64        // until then
 	ticked   time.Duration
 	tickSum  uint64 // count at the last tick
 	phase    string
@@ -161,6 +162,7 @@ func (s *stage) begin() {
 	s.phase = "measuring"
 	s.latency.Reset()
 	s.count = 0
+	s.reads = s.swarm.Reads()
 	s.used = s.look()
 	s.began = s.swarm.Now()
 	s.ticked, s.tickSum = s.began, 0
@@ -174,6 +176,9 @@ func (s *stage) end() {
 	s.result.Seconds = elapsed.Seconds()
 	s.result.Operations = s.count
 	s.result.PerSecond = float64(s.count) / elapsed.Seconds()
+	if reads := s.swarm.Reads() - s.reads; reads > 0 {
+		s.result.PerRead = float64(s.count) / float64(reads)
+	}
 	s.result.Latency = summarise(&s.latency)
 	if s.pid == 0 || used == (process.Usage{}) {
 		return

@@ -120,6 +120,7 @@ func (l *Line) read() {
 	l.swarm.heard = l.swarm.Now()
 	switch {
 	case n > 0:
+		l.swarm.reads++
 		l.keep(l.consume(buf[:kept+n]))
 	case err == nil:
 		l.fail(io.ErrUnexpectedEOF)

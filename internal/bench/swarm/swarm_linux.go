@@ -30,6 +30,7 @@ type Swarm struct {
 	keys    uint32  // of the masks
 	start   time.Time
 	heard   time.Duration // when the last read was done
+	reads   uint64
 }
 
 // New returns a swarm without lines, and raises the limit of open files if it has to.
@@ -147,6 +148,9 @@ func (s *Swarm) Now() time.Duration { return time.Since(s.start) }
 // Heard is when the messages that the handler is being told about were read. It is cheaper than asking the clock for
 // each of them.
 func (s *Swarm) Heard() time.Duration { return s.heard }
+
+// Reads is how often something was read. Messages that a server writes together are commonly read together.
+func (s *Swarm) Reads() uint64 { return s.reads }
 
 // Line returns the line of an index, or nil when there is none.
 func (s *Swarm) Line(index int) *Line {

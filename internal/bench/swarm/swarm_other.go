@@ -25,6 +25,9 @@ func (*Swarm) Now() time.Duration { return 0 }
 // Heard is when the messages that the handler is being told about were read.
 func (*Swarm) Heard() time.Duration { return 0 }
 
+// Reads is how often something was read.
+func (*Swarm) Reads() uint64 { return 0 }
+
 // Line returns the line of an index.
 func (*Swarm) Line(int) *Line { return nil }
 

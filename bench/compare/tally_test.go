@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/bench"
+)
+
+func rounds(values ...float64) (list []bench.Result) {
+	for _, v := range values {
+		list = append(list, bench.Result{PerSecond: v, Server: &bench.Server{PerCPUSecond: v}})
+	}
+	return list
+}
+
+func TestMedianAndSpread(t *testing.T) {
+	for _, test := range []struct {
+		values []float64
+		want   spread
+	}{
+		{[]float64{3, 1, 2}, spread{2, 1, 3}},
+		{[]float64{4, 1, 2, 3}, spread{2.5, 1, 4}},
+		{[]float64{7}, spread{7, 7, 7}},
+	} {
+		x := tally{results: map[string][]bench.Result{"a": rounds(test.values...)}}
+		if got := x.of("a", perCPU); got != test.want {
+			t.Errorf("%v: %+v, want %+v", test.values, got, test.want)
+		}
+	}
+	x := tally{}
+	if got := x.of("a", perCPU); !math.IsNaN(got.median) || got.String() != "-" {
+		t.Errorf("without rounds: %v", got)
+	}
+}
+
+func TestFigures(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 12.34: "12.3", 999: "999", 1234: "1.23k", 23456: "23.5k", 345678: "346k", 4567890: "4.57M", math.NaN(): "-", math.Inf(1): "-",
+	} {
+		if got := figure(v); got != want {
+			t.Errorf("%v is shown as %s, want %s", v, got, want)
+		}
+	}
+}
+
+func TestOrderRotates(t *testing.T) {
+	first := make(map[int]int)
+	for round := range 8 {
+		first[rotated([]int{1, 2, 3, 4}, round)[0]]++
+	}
+	for who, times := range first {
+		if times != 2 {
+			t.Errorf("%d was first %d times in 8 rounds, want 2", who, times)
+		}
+	}
+}
+
+func TestPage(t *testing.T) {
+	p := page{
+		settings: settings{rounds: 3, duration: time.Second, server: "0", client: "1", bin: t.TempDir()},
+		subjects: subjects(),
+		tallies: []tally{{
+			measurement: plan()[0],
+			results:     map[string][]bench.Result{"Magpie": rounds(200, 210, 190), "NATS": rounds(100), "limit": rounds(250)},
+			failures:    map[string]string{"Socket.IO": "it does not listen"},
+		}},
+	}
+	var b strings.Builder
+	if err := p.write(context.Background(), &b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"| fan-out 1 x 1,000, 1 in flight (deliveries) | 200 | 100 | - | 250 | 2.00 | 0.80 |",
+		"| 200 (190 to 210) |",
+		"taskset -c 1 magpie bench fanout --connections 1000 --in-flight 1 --duration 1s",
+		"- fan-out 1 x 1,000, 1 in flight, Socket.IO: 0 of 3 rounds counted; otherwise: it does not listen",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page lacks %q:\n%s", want, b.String())
+		}
+	}
+}
