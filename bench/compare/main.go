@@ -36,7 +36,7 @@ type settings struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := compare(ctx, readSettings())
+	err := compare(ctx, readSettings(os.Args[1:]))
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
@@ -44,16 +44,17 @@ func main() {
 	}
 }
 
-func readSettings() settings {
+func readSettings(args []string) settings {
 	var s settings
-	flag.StringVar(&s.bin, "bin", ".cache/bin", "folder with magpie, limit and nats-server")
-	flag.StringVar(&s.out, "out", "bench/RESULTS.md", "page to write; - for stdout")
-	flag.IntVar(&s.rounds, "rounds", 5, "rounds of every measurement")
-	flag.DurationVar(&s.duration, "duration", 3*time.Second, "how long a round is measured")
-	flag.StringVar(&s.only, "only", "", "take only the measurements whose names contain this")
-	flag.StringVar(&s.server, "server-cpu", "0", "processors of the servers")
-	flag.StringVar(&s.client, "client-cpu", "1", "processors of the load tool")
-	flag.Parse()
+	flags := flag.NewFlagSet("compare", flag.ExitOnError)
+	flags.StringVar(&s.bin, "bin", ".cache/bin", "folder with magpie, limit and nats-server")
+	flags.StringVar(&s.out, "out", "bench/RESULTS.md", "page to write; - for stdout")
+	flags.IntVar(&s.rounds, "rounds", 5, "rounds of every measurement")
+	flags.DurationVar(&s.duration, "duration", 3*time.Second, "how long a round is measured")
+	flags.StringVar(&s.only, "only", "", "take only the measurements whose names contain this")
+	flags.StringVar(&s.server, "server-cpu", "0", "processors of the servers")
+	flags.StringVar(&s.client, "client-cpu", "1", "processors of the load tool")
+	_ = flags.Parse(args) // it ends the process at a mistake
 	return s
 }
 

@@ -63,7 +63,7 @@ func listen(where netip.AddrPort) (int, error) {
 }
 
 func (l *loop) watch(op, fd int, events uint32) error {
-	event := unix.EpollEvent{Events: events, Fd: int32(fd)} //nolint:gosec // descriptors are small
+	event := unix.EpollEvent{Events: events, Fd: int32(fd)}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.epoll, op, fd, &event))
 }
 
@@ -114,7 +114,7 @@ func (l *loop) accept() {
 			_ = unix.Close(fd)
 			continue
 		}
-		l.lines[int32(fd)] = &line{fd: fd} //nolint:gosec // descriptors are small
+		l.lines[int32(fd)] = &line{fd: fd}
 	}
 }
 
@@ -126,6 +126,6 @@ func (l *loop) close(c *line) {
 	if c.channel != nil {
 		c.channel.remove(c)
 	}
-	delete(l.lines, int32(c.fd)) //nolint:gosec // descriptors are small
+	delete(l.lines, int32(c.fd))
 	_ = unix.Close(c.fd)
 }

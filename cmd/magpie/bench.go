@@ -97,17 +97,17 @@ func (f *benchFlags) run(ctx context.Context, env environment) error {
 			return err
 		}
 	}
-	switch {
-	case err == nil:
-		return f.judge(measured)
-	case ctx.Err() != nil:
-		return nil // stopped by hand, and what was measured is told
+	if ctx.Err() != nil {
+		err = nil // stopped by hand, and what was measured is told
+	}
+	if err == nil {
+		return judge(measured)
 	}
 	if _, ok := errors.AsType[*bench.UsageError](err); ok {
 		return &usageError{err}
 	}
 	if refused(err) {
-		return fmt.Errorf("nobody listens there: %w; start the server or name it with --url", err)
+		return fmt.Errorf("%w; start the server, or name it with --url", err)
 	}
 	return err
 }
@@ -135,8 +135,8 @@ func (f *benchFlags) tell(env environment, measured *bench.Report) error {
 }
 
 // judge makes the faults the command's own failure.
-func (f *benchFlags) judge(measured *bench.Report) error {
-	if measured.Faults() == 0 {
+func judge(measured *bench.Report) error {
+	if measured == nil || measured.Faults() == 0 {
 		return nil
 	}
 	return errTold

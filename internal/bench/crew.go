@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/bench/swarm"
@@ -36,7 +37,7 @@ type crew struct {
 	members []member
 	joined  int // members that have joined
 	faults  Faults
-	why     string // the first thing that went wrong, in words
+	cause   error  // the first thing that went wrong
 	message []byte // being put together
 	events  []target.Event
 }
@@ -122,7 +123,7 @@ func (c *crew) Message(l *swarm.Line, message []byte) {
 			c.say(target.Command{Kind: target.Pong, Line: line})
 		case target.Refused:
 			c.faults.Refused++
-			c.blame(e.Reason)
+			c.blame(errors.New(e.Reason))
 		}
 	}
 }
@@ -130,13 +131,13 @@ func (c *crew) Message(l *swarm.Line, message []byte) {
 // Closed implements [swarm.Handler].
 func (c *crew) Closed(l *swarm.Line, err error) {
 	c.faults.Broken++
-	c.blame(err.Error())
+	c.blame(err)
 	c.forget(l.Index())
 	c.play.left(l.Index())
 }
 
-func (c *crew) blame(why string) {
-	if c.why == "" {
-		c.why = why
+func (c *crew) blame(err error) {
+	if c.cause == nil {
+		c.cause = err
 	}
 }

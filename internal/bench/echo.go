@@ -56,7 +56,7 @@ func (*echoes) left(int) {}
 
 func (e *echoes) received(line int, event target.Event) {
 	m, ok := readStamp(event.Payload, e.run)
-	if !ok || m.channel != uint32(line) { //nolint:gosec // below swarm.MaxLines
+	if !ok || m.channel != uint32(line) {
 		e.faults.Unreadable++
 		return
 	}
@@ -64,7 +64,7 @@ func (e *echoes) received(line int, event target.Event) {
 		return
 	}
 	e.count++
-	e.latency.Record(e.swarm.Heard() - time.Duration(m.at)) //nolint:gosec // a time of this run
+	e.latency.Record(e.swarm.Heard() - time.Duration(m.at))
 	if !e.ended {
 		e.send(line)
 	}
@@ -72,7 +72,7 @@ func (e *echoes) received(line int, event target.Event) {
 
 func (e *echoes) send(line int) {
 	e.sent[line]++
-	m := stamp{run: e.run, channel: uint32(line), sequence: e.sent[line], at: uint64(e.swarm.Now())} //nolint:gosec // none is negative
+	m := stamp{run: e.run, channel: uint32(line), sequence: e.sent[line], at: uint64(e.swarm.Now())}
 	m.put(e.payload)
 	e.say(target.Command{Kind: target.Echo, Line: line, Payload: e.payload})
 }

@@ -1,7 +1,5 @@
 package bench
 
-import "math/bits"
-
 // Faults are what must not happen to messages. Every one of them was seen, none is assumed.
 type Faults struct {
 	Lost       uint64 `json:"lost"`       // published and not delivered to somebody who had subscribed
@@ -62,15 +60,9 @@ func (r *reader) advance(by uint64) {
 	r.missing = r.missing<<by | (1<<by - 2)
 }
 
-// begin has the reader expect the message after that sequence number next.
-func (r *reader) begin(sequence uint64) { r.last, r.missing = sequence, 0 }
-
 // finish counts what never came, when so many messages were published.
 func (r *reader) finish(published uint64, f *Faults) {
 	if published > r.last {
 		f.Lost += published - r.last
 	}
 }
-
-// open is the number of messages that may still turn up late.
-func (r *reader) open() int { return bits.OnesCount64(r.missing) }

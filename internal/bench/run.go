@@ -59,7 +59,10 @@ func runStage(ctx context.Context, o *Options, t target.Target, where swarm.Opti
 	if err := play(s); err != nil {
 		return Result{}, err
 	}
-	s.result.Faults, s.result.Why = s.faults, s.why
+	s.result.Faults = s.faults
+	if s.cause != nil {
+		s.result.Why = s.cause.Error()
+	}
 	return s.result, nil
 }
 

@@ -100,8 +100,8 @@ func (s *stage) progress(now time.Duration, rate float64) string {
 func (s *stage) openAll(p play) error {
 	s.play = p
 	err := s.join(openedAtOnce)
-	if err != nil && s.why != "" {
-		return fmt.Errorf("%w: %s", err, s.why)
+	if err != nil && s.cause != nil {
+		return fmt.Errorf("%w: %w", err, s.cause)
 	}
 	return err
 }

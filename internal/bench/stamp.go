@@ -57,8 +57,8 @@ func gather(v uint64) uint32 {
 	v -= letters
 	v = (v | v>>4) & 0x00ff00ff00ff00ff
 	v = (v | v>>8) & 0x0000ffff0000ffff
-	return uint32(v | v>>16) //nolint:gosec // the lower half is what is meant
+	return uint32(v | v>>16)
 }
 
-func high(x uint64) uint32 { return uint32(x >> 32) } //nolint:gosec // the upper half is what is meant
-func low(x uint64) uint32  { return uint32(x) }       //nolint:gosec // the lower half is what is meant
+func high(x uint64) uint32 { return uint32(x >> 32) }
+func low(x uint64) uint32  { return uint32(x) }

@@ -46,7 +46,7 @@ func newTraffic(s *stage, pick func() int) (*traffic, error) {
 	}
 	s.members = append(s.members, member{steps: []target.Kind{target.Connect}})
 	for i := range t.slots {
-		t.free = append(t.free, uint32(i)) //nolint:gosec // below maxInFlight
+		t.free = append(t.free, uint32(i))
 	}
 	if err := s.openAll(t); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (t *traffic) left(line int) {
 	t.audience[channel]--
 	for i := range t.slots {
 		if s := &t.slots[i]; s.waiting > 0 && s.channel == channel && s.sequence > t.readers[line].last {
-			t.delivered(uint32(i)) //nolint:gosec // below maxInFlight
+			t.delivered(uint32(i))
 		}
 	}
 }
@@ -88,7 +88,7 @@ func (t *traffic) received(line int, e target.Event) {
 		return
 	}
 	t.count++
-	t.latency.Record(t.swarm.Heard() - time.Duration(m.at)) //nolint:gosec // a time of this run
+	t.latency.Record(t.swarm.Heard() - time.Duration(m.at))
 	if int(m.slot) < len(t.slots) {
 		if s := &t.slots[m.slot]; s.sequence == m.sequence && s.channel == int(m.channel) && s.waiting > 0 {
 			t.delivered(m.slot)
@@ -99,7 +99,7 @@ func (t *traffic) received(line int, e target.Event) {
 // accept checks a message. ok is false when it does not count.
 func (t *traffic) accept(line int, e target.Event) (m stamp, ok bool) {
 	m, ok = readStamp(e.Payload, t.run)
-	if !ok || line == t.publisher || m.channel != uint32(t.members[line].channel) { //nolint:gosec // a number of channels
+	if !ok || line == t.publisher || m.channel != uint32(t.members[line].channel) {
 		t.faults.Unreadable++
 		return m, false
 	}
@@ -120,7 +120,7 @@ const noSlot = ^uint32(0)
 // step publishes what is due, and says how long there is nothing to publish.
 func (t *traffic) step() (time.Duration, error) {
 	if !t.members[t.publisher].joined {
-		return 0, fmt.Errorf("the line that publishes broke: %s", t.why)
+		return 0, fmt.Errorf("the line that publishes broke: %w", t.cause)
 	}
 	now := t.swarm.Now()
 	if t.opts.Rate == 0 {
@@ -153,7 +153,7 @@ func (t *traffic) abandon(now time.Duration) {
 	for i := range t.slots {
 		if s := &t.slots[i]; s.waiting > 0 && now-s.at > t.opts.patience {
 			s.waiting = 0
-			t.free = append(t.free, uint32(i)) //nolint:gosec // below maxInFlight
+			t.free = append(t.free, uint32(i))
 		}
 	}
 }
@@ -161,7 +161,7 @@ func (t *traffic) abandon(now time.Duration) {
 func (t *traffic) publish(i uint32, at time.Duration) {
 	channel := t.pick()
 	t.published[channel]++
-	m := stamp{run: t.run, channel: uint32(channel), slot: i, sequence: t.published[channel], at: uint64(at)} //nolint:gosec // none is negative
+	m := stamp{run: t.run, channel: uint32(channel), slot: i, sequence: t.published[channel], at: uint64(at)}
 	if i != noSlot {
 		t.slots[i] = slot{channel: channel, sequence: m.sequence, waiting: max(t.audience[channel], 1), at: at}
 	}

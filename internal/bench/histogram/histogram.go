@@ -57,7 +57,7 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	for i, n := range h.counts {
 		seen += n
 		if seen > rank {
-			return min(time.Duration(upperBound(i)), h.max) //nolint:gosec // at most h.max, which is a duration
+			return min(time.Duration(upperBound(i)), h.max)
 		}
 	}
 	return h.max
@@ -72,15 +72,15 @@ func bucketOf(v uint64) int {
 		return int(v)
 	}
 	shift := bits.Len64(v) - subBits - 1
-	return (shift+1)<<subBits + int(v>>shift) - subBuckets //nolint:gosec // below 2*subBuckets after the shift
+	return (shift+1)<<subBits + int(v>>shift) - subBuckets
 }
 
 // upperBound is the greatest value of a bucket.
 func upperBound(i int) uint64 {
 	if i < subBuckets {
-		return uint64(i) //nolint:gosec // an index
+		return uint64(i)
 	}
 	shift := i>>subBits - 1
-	low := uint64(i&(subBuckets-1)+subBuckets) << shift //nolint:gosec // an index
+	low := uint64(i&(subBuckets-1)+subBuckets) << shift
 	return low + 1<<shift - 1
 }

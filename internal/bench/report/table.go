@@ -28,9 +28,9 @@ func JSON(w io.Writer, r *bench.Report) error {
 // Table writes a report as a table, a line for each stage, and what is wrong below it.
 func Table(w io.Writer, r *bench.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, strings.Join(headings(r), "\t")+"\t") //nolint:errcheck // Flush tells
+	fmt.Fprintln(t, strings.Join(headings(r), "\t")+"\t")
 	for i := range r.Stages {
-		fmt.Fprintln(t, strings.Join(row(&r.Stages[i]), "\t")+"\t") //nolint:errcheck // Flush tells
+		fmt.Fprintln(t, strings.Join(row(&r.Stages[i]), "\t")+"\t")
 	}
 	if err := t.Flush(); err != nil {
 		return err

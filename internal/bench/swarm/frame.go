@@ -38,9 +38,9 @@ func appendFrame(dst []byte, op byte, payload []byte, key uint32) []byte {
 	case n < length16:
 		dst = append(dst, maskBit|byte(n))
 	case n < 1<<16:
-		dst = binary.BigEndian.AppendUint16(append(dst, maskBit|length16), uint16(n)) //nolint:gosec // below 1<<16
+		dst = binary.BigEndian.AppendUint16(append(dst, maskBit|length16), uint16(n))
 	default:
-		dst = binary.BigEndian.AppendUint64(append(dst, maskBit|length64), uint64(n)) //nolint:gosec // not negative
+		dst = binary.BigEndian.AppendUint64(append(dst, maskBit|length64), uint64(n))
 	}
 	dst = binary.LittleEndian.AppendUint32(dst, key)
 	start := len(dst)
@@ -87,7 +87,7 @@ func readFrame(b []byte) (op byte, payload []byte, size int, err error) {
 		if long > maxMessage {
 			return 0, nil, 0, fmt.Errorf("the server announced a message of %d bytes", long)
 		}
-		n, head = int(long), 10 //nolint:gosec // at most maxMessage
+		n, head = int(long), 10
 	}
 	if len(b) < head+n {
 		return 0, nil, 0, nil

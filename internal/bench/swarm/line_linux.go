@@ -199,7 +199,7 @@ func (l *Line) watch(interest uint32) {
 		return
 	}
 	l.interest = interest
-	event := unix.EpollEvent{Events: interest, Fd: int32(l.index)} //nolint:gosec // below MaxLines
+	event := unix.EpollEvent{Events: interest, Fd: int32(l.index)}
 	if err := unix.EpollCtl(l.swarm.epoll, unix.EPOLL_CTL_MOD, l.fd, &event); err != nil {
 		l.fail(os.NewSyscallError("epoll_ctl", err))
 	}

@@ -66,7 +66,7 @@ func (s *Swarm) Dial(index int) error {
 	}
 	l := &Line{swarm: s, index: index, fd: fd, state: dialling, interest: unix.EPOLLIN | unix.EPOLLOUT}
 	s.lines[index] = l
-	event := unix.EpollEvent{Events: l.interest, Fd: int32(index)} //nolint:gosec // below MaxLines
+	event := unix.EpollEvent{Events: l.interest, Fd: int32(index)}
 	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 		l.Drop()
 		return os.NewSyscallError("epoll_ctl", err)

@@ -33,22 +33,21 @@ func request(o Options) []byte {
 
 // readAnswer takes the answer to the handshake from the beginning of b. done is false while it is incomplete.
 func readAnswer(b []byte) (rest []byte, done bool, err error) {
-	end := bytes.Index(b, []byte("\r\n\r\n"))
-	if end < 0 {
+	head, rest, whole := bytes.Cut(b, []byte("\r\n\r\n"))
+	if !whole {
 		if len(b) > maxAnswer {
 			return nil, false, errors.New("the answer to the handshake does not end")
 		}
 		return b, false, nil
 	}
-	head := b[:end]
 	status, _, _ := bytes.Cut(head, []byte("\r\n"))
 	if !bytes.HasPrefix(status, []byte("HTTP/1.1 101")) {
-		return nil, false, fmt.Errorf("the server refused the handshake: %s %s", status, firstLine(b[end+4:]))
+		return nil, false, fmt.Errorf("the server refused the handshake: %s %s", status, firstLine(rest))
 	}
 	if !bytes.Contains(head, []byte(upgradeAccept)) {
 		return nil, false, errors.New("the server's Sec-WebSocket-Accept does not answer the key: it is no WebSocket server")
 	}
-	return b[end+4:], true, nil
+	return rest, true, nil
 }
 
 // firstLine is what a refusal says, as far as it is there.
