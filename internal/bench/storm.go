@@ -31,7 +31,6 @@ func storm(s *stage) error {
 	if w.storming > 0 {
 		s.result.PerSecond = float64(s.result.Operations) / w.storming.Seconds()
 	}
-	s.play = t
 	s.phase = "waiting for the last"
 	return t.settle()
 }
