@@ -37,7 +37,7 @@ func brief(url, scenario string) Options {
 		Scenario: scenario,
 		URL:      url,
 		Stages:   []int{20},
-		Duration: 60 * time.Millisecond,
+		Duration: 120 * time.Millisecond,
 		Warmup:   10 * time.Millisecond,
 		patience: 300 * time.Millisecond,
 		calm:     20 * time.Millisecond,
