@@ -10,11 +10,14 @@
 // to write; both hand over to the loop, so that handlers see no difference.
 //
 //	group.go          the loops of a process; taking a connection over
+//	listen.go         connections that a loop accepts itself, and gives back
+//	listen_linux.go   accepting with epoll
 //	loop.go           one loop: events, tasks, slices of work, timers
 //	wheel.go          the timers of a loop
 //	conn.go           Handler and Conn: what both drivers keep to
 //	goconn.go         the goroutine driver
 //	poller.go         waiting without epoll
+//	sys_linux.go      reads and writes that never block
 //	epoll_linux.go    waiting with epoll, and connections read by the loop itself
 //	epoll_other.go    says that there is no epoll
 package netloop

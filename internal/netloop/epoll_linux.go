@@ -25,6 +25,8 @@ type epoll struct {
 	gens  []uint32
 	free  []uint32
 
+	listening *listening // nil when this loop accepts nothing
+
 	mu    sync.Mutex // guards waker, against a wake that comes after the end: the descriptor may be somebody else's then
 	waker int        // an eventfd; -1 once closed
 }
@@ -80,6 +82,12 @@ func (p *epoll) wait(timeout time.Duration) {
 			_, _ = unix.Read(p.waker, b[:]) // only clears it
 			continue
 		}
+		if slot == listenerSlot {
+			if p.listening != nil {
+				p.loop.guard(nil, p.listening.accept)
+			}
+			continue
+		}
 		if p.gens[slot] == gen && p.slots[slot] != nil {
 			p.slots[slot].event(ev.Events)
 		}
@@ -110,6 +118,9 @@ func (p *epoll) close() {
 }
 
 func (p *epoll) closeAll(err error) {
+	if p.listening != nil {
+		p.listening.stop()
+	}
 	for _, c := range p.slots {
 		if c != nil {
 			c.closeWith(err)
@@ -188,6 +199,13 @@ func (p *epoll) add(fd int, o opening) {
 	}
 }
 
+// release frees a connection's slot for another.
+func (p *epoll) release(c *fdConn) {
+	p.slots[c.slot] = nil
+	p.gens[c.slot]++
+	p.free = append(p.free, c.slot)
+}
+
 // fdConn is a connection that its loop reads and writes itself. All of it is for the loop alone.
 type fdConn struct {
 	life
@@ -219,7 +237,7 @@ func (c *fdConn) event(events uint32) {
 // read takes one buffer's worth: the epoll is level-triggered, so the rest comes with the next round, after the
 // others have had their turn.
 func (c *fdConn) read() {
-	n, err := unix.Read(c.fd, c.poller.loop.buf)
+	n, err := readSocket(c.fd, c.poller.loop.buf)
 	switch {
 	case n > 0:
 		c.poller.loop.guard(c, func() { c.handler.Read(c.poller.loop.buf[:n]) })
@@ -244,7 +262,7 @@ func (c *fdConn) Write(b []byte) (int, error) {
 	}
 	done := 0
 	for done < len(b) {
-		n, err := unix.Write(c.fd, b[done:])
+		n, err := writeSocket(c.fd, b[done:])
 		switch {
 		case err == nil:
 			done += n
@@ -305,9 +323,7 @@ func (c *fdConn) closeWith(err error) {
 	}
 	c.closed = true
 	p := c.poller
-	p.slots[c.slot] = nil
-	p.gens[c.slot]++
-	p.free = append(p.free, c.slot)
+	p.release(c)
 	_ = unix.Close(c.fd) // also takes it out of the epoll: there is no other descriptor of this socket
 	p.loop.gone(&c.life, err)
 }

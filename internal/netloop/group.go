@@ -103,13 +103,16 @@ func (g *Group) Close() {
 // from the connection already, and reach the handler first. The caller must not touch nc any more, also when an
 // error is returned: it is closed then.
 func (g *Group) Adopt(nc net.Conn, buffered []byte, newHandler func(*Loop, Conn) Handler) error {
-	l := g.loops[(g.next.Add(1)-1)%uint32(len(g.loops))]
+	l := g.pick()
 	o := opening{newHandler, buffered}
 	if p, ok := l.poller.(adopter); ok && p.takes(nc) {
 		return p.adopt(nc, o)
 	}
 	return l.adoptGoroutine(nc, o)
 }
+
+// pick returns the loops in turn.
+func (g *Group) pick() *Loop { return g.loops[(g.next.Add(1)-1)%uint32(len(g.loops))] }
 
 // opening is how a connection begins on its loop.
 type opening struct {

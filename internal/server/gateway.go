@@ -41,6 +41,7 @@ type Gateway struct {
 	group   *netloop.Group
 	shards  []*session.Shard
 	own     *auth.Principal
+	lines   *websocket.Handler
 	handler http.Handler
 
 	closing  sync.Once

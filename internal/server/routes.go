@@ -9,13 +9,16 @@ import (
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
+// linePath is where WebSocket lines begin.
+const linePath = "/ws"
+
 // chatChannel is where the console's chat page meets.
 const chatChannel = "chat.lobby"
 
 func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) http.Handler {
 	cfg := g.cfg
 	mux := http.NewServeMux()
-	mux.Handle("/ws", websocket.NewHandler(websocket.Options{
+	g.lines = websocket.NewHandler(websocket.Options{
 		Hub:           g.hub,
 		Group:         g.group,
 		Shards:        g.shards,
@@ -23,7 +26,8 @@ func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) http.Handler {
 		Anonymous:     cfg.Development,
 		MaxHandshakes: cfg.Limits.Handshakes,
 		Compression:   cfg.Compression,
-	}))
+	})
+	mux.Handle(linePath, g.lines)
 	path, service := api.NewGatewayHandler(api.GatewayOptions{Hub: g.hub, Origin: origin})
 	mux.Handle(path, service)
 	mux.HandleFunc("GET /healthz", api.Healthz)

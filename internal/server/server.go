@@ -104,7 +104,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}()
 
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(s.listener) }()
+	go func() { failed <- s.serve() }()
 	var err error
 	select {
 	case <-ctx.Done():
@@ -118,6 +118,15 @@ func (s *Server) Run(ctx context.Context) error {
 	s.gateway.hub.Drain()
 	stopSources()
 	return errors.Join(err, s.drain(drainCtx, published))
+}
+
+// serve accepts until the listener is closed: the loops take the WebSocket lines, and net/http the rest.
+func (s *Server) serve() error {
+	rest, err := s.gateway.lines.Listen(s.listener, linePath)
+	if err != nil {
+		return err
+	}
+	return s.http.Serve(rest)
 }
 
 // drain ends everything until ctx ends. Nothing of it waits for a request that hangs, but the end.

@@ -57,38 +57,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
 	default:
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "too many handshakes are under way: try again in a second", http.StatusServiceUnavailable)
+		busy().answer(w)
 		return
 	}
-	key, bad := checkUpgrade(r)
+	u, credential, bad := h.examine(r)
+	if bad == nil && credential != nil {
+		u.principal, bad = h.authenticated(h.opts.Hub.Authenticate(r.Context(), *credential))
+	}
+	if bad == nil {
+		bad = h.enter()
+	}
 	if bad != nil {
 		bad.answer(w)
 		return
-	}
-	format, subprotocol, bad := choose(r)
-	if bad != nil {
-		bad.answer(w)
-		return
-	}
-	if err := h.opts.Origin.Check(r); err != nil {
-		http.Error(w, wire.AsError(err).Message, http.StatusForbidden)
-		return
-	}
-	principal, err := h.authenticate(r)
-	if err != nil {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="magpie"`)
-		http.Error(w, wire.AsError(err).Message, http.StatusUnauthorized)
-		return
-	}
-	if err := h.opts.Hub.Enter(); err != nil {
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, wire.AsError(err).Message, http.StatusServiceUnavailable)
-		return
-	}
-	u := upgrade{key: key, subprotocol: subprotocol, format: format, principal: principal}
-	if h.opts.Compression && offersDeflate(r.Header) {
-		u.format = format.compressed()
 	}
 	if err := h.upgrade(w, u); err != nil {
 		h.opts.Hub.Leave()
@@ -96,17 +77,50 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// authenticate looks at the credential that the request carries. The principal is nil when it carries none and the
-// connect frame has to.
-func (h *Handler) authenticate(r *http.Request) (*auth.Principal, error) {
-	credential, found, err := auth.FromRequest(r)
+// examine checks all of a request but its credential, which it returns; nil when there is none, and the connect frame
+// has to tell.
+func (h *Handler) examine(r *http.Request) (u upgrade, credential *auth.Credential, bad *badRequest) {
+	if u.key, bad = checkUpgrade(r); bad != nil {
+		return u, nil, bad
+	}
+	if u.format, u.subprotocol, bad = choose(r); bad != nil {
+		return u, nil, bad
+	}
+	if h.opts.Compression && offersDeflate(r.Header) {
+		u.format = u.format.compressed()
+	}
+	if err := h.opts.Origin.Check(r); err != nil {
+		return u, nil, &badRequest{status: http.StatusForbidden, reason: wire.AsError(err).Message}
+	}
+	found, ok, err := auth.FromRequest(r)
 	if err != nil {
-		return nil, err
+		_, bad = h.authenticated(nil, err)
+		return u, nil, bad
 	}
-	if !found && !h.opts.Anonymous {
-		return nil, nil //nolint:nilnil // nobody yet, and nothing wrong
+	if !ok && !h.opts.Anonymous {
+		return u, nil, nil
 	}
-	return h.opts.Hub.Authenticate(r.Context(), credential)
+	return u, &found, nil
+}
+
+// authenticated is what the authenticator's answer means to the request.
+func (h *Handler) authenticated(p *auth.Principal, err error) (*auth.Principal, *badRequest) {
+	if err != nil {
+		return nil, &badRequest{http.StatusUnauthorized, wire.AsError(err).Message, [2]string{"WWW-Authenticate", `Bearer realm="magpie"`}}
+	}
+	return p, nil
+}
+
+// enter counts the session in, unless the node takes no more.
+func (h *Handler) enter() *badRequest {
+	if err := h.opts.Hub.Enter(); err != nil {
+		return &badRequest{http.StatusServiceUnavailable, wire.AsError(err).Message, [2]string{"Retry-After", "1"}}
+	}
+	return nil
+}
+
+func busy() *badRequest {
+	return &badRequest{http.StatusServiceUnavailable, "too many handshakes are under way: try again in a second", [2]string{"Retry-After", "1"}}
 }
 
 // upgrade is a handshake that was found good.
@@ -133,14 +147,29 @@ func (h *Handler) upgrade(w http.ResponseWriter, u upgrade) error {
 		return errors.Join(err, nc.Close())
 	}
 	return h.opts.Group.Adopt(nc, buffered, func(l *netloop.Loop, c netloop.Conn) netloop.Handler {
-		line := newConn(l, c, h.opts.Shards[l.Index()], u.format, u.principal)
-		line.echo = h.opts.echo
-		return line
+		return h.line(l, c, u)
 	})
 }
 
+// line begins the session of a connection that was upgraded.
+func (h *Handler) line(l *netloop.Loop, c netloop.Conn, u upgrade) *conn {
+	line := newConn(l, c, h.opts.Shards[l.Index()], u.format, u.principal)
+	line.echo = h.opts.echo
+	return line
+}
+
 func answer(nc net.Conn, u upgrade) error {
-	b := make([]byte, 0, 256)
+	if err := nc.SetDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	if _, err := nc.Write(appendAnswer(nil, u)); err != nil {
+		return err
+	}
+	return nc.SetDeadline(time.Time{})
+}
+
+// appendAnswer appends the response that ends a handshake.
+func appendAnswer(b []byte, u upgrade) []byte {
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	b = append(b, acceptKey(u.key)...)
 	if u.subprotocol != "" {
@@ -150,14 +179,7 @@ func answer(nc net.Conn, u upgrade) error {
 	if u.format.deflate {
 		b = append(b, "\r\nSec-WebSocket-Extensions: "+deflateAnswer...)
 	}
-	b = append(b, "\r\n\r\n"...)
-	if err := nc.SetDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
-	if _, err := nc.Write(b); err != nil {
-		return err
-	}
-	return nc.SetDeadline(time.Time{})
+	return append(b, "\r\n\r\n"...)
 }
 
 // acceptKey proves that the request was understood (RFC 6455, section 4.2.2).

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -33,9 +34,11 @@ func testTokens(t *testing.T) (a auth.Authenticator, good string) {
 	return j, good
 }
 
-func TestHandshakeRefusals(t *testing.T) {
+func TestHandshakeRefusals(t *testing.T) { onBothWaysIn(t, testHandshakeRefusals) }
+
+func testHandshakeRefusals(t *testing.T, own bool) {
 	authenticator, good := testTokens(t)
-	r := newRig(t, rigOptions{authenticator: authenticator})
+	r := newRig(t, rigOptions{own: own, authenticator: authenticator})
 	host := r.address()
 	for _, test := range []struct {
 		name   string
@@ -243,5 +246,13 @@ func TestHandshakeWithHugeHeaders(t *testing.T) {
 				t.Errorf("it took %v", took)
 			}
 		})
+	}
+}
+
+// onBothWaysIn runs a test of handshakes that net/http reads, and of those that the loops read.
+func onBothWaysIn(t *testing.T, test func(t *testing.T, own bool)) {
+	t.Run("net/http", func(t *testing.T) { test(t, false) })
+	if runtime.GOOS == "linux" {
+		t.Run("own listener", func(t *testing.T) { test(t, true) })
 	}
 }

@@ -38,6 +38,7 @@ type rigOptions struct {
 	maxHandshakes int
 	tls           bool
 	compression   bool
+	own           bool // the loops accept
 	echo          bool
 }
 
@@ -78,10 +79,21 @@ func newRig(t *testing.T, opts rigOptions) *rig {
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", handler)
 	mux.Handle("/any", handler)
+	r.server = httptest.NewUnstartedServer(mux)
+	if opts.own {
+		rest, err := handler.Listen(r.server.Listener, "/any")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, wrapped := rest.(*remainder); !wrapped {
+			t.Fatal("the loops do not accept")
+		}
+		r.server.Listener = rest
+	}
 	if opts.tls {
-		r.server = httptest.NewTLSServer(mux)
+		r.server.StartTLS()
 	} else {
-		r.server = httptest.NewServer(mux)
+		r.server.Start()
 	}
 	t.Cleanup(func() {
 		r.server.Close()
@@ -106,6 +118,9 @@ func onEachDriver(t *testing.T, test func(t *testing.T, r *rig)) {
 	}
 	for _, driver := range drivers {
 		t.Run(string(driver), func(t *testing.T) { test(t, newRig(t, rigOptions{driver: driver})) })
+	}
+	if runtime.GOOS == "linux" {
+		t.Run("own listener", func(t *testing.T) { test(t, newRig(t, rigOptions{driver: netloop.DriverEpoll, own: true})) })
 	}
 }
 

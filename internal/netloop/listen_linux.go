@@ -1,0 +1,155 @@
+package netloop
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// listenerSlot marks the events of the listening socket.
+const listenerSlot = wakerSlot - 1
+
+const (
+	// acceptsPerEvent bounds the connections accepted between two looks at those that are there.
+	acceptsPerEvent = 64
+	// acceptPause is how long nothing is accepted once descriptors or memory have run out: the kernel would tell of the
+	// waiting connections over and over.
+	acceptPause = 100 * time.Millisecond
+	// keepAliveSeconds is the time between the kernel's own probes of a silent line, far below the heartbeat's.
+	keepAliveSeconds = 15
+)
+
+// listening is the socket whose connections a loop accepts. Loop only.
+type listening struct {
+	poller   *epoll
+	ln       *net.TCPListener
+	fd       int // of the same socket
+	accepted func(fd int, remote netip.AddrPort)
+	pause    timer
+	stopped  bool
+}
+
+func (p *epoll) listen(ln net.Listener, accepted func(int, netip.AddrPort)) (stop func(), err error) {
+	socket, ok := ln.(*net.TCPListener)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	fd, err := duplicate(socket)
+	if err != nil {
+		return nil, err
+	}
+	l := &listening{poller: p, ln: socket, fd: fd, accepted: accepted}
+	l.pause.fire = func(time.Time) { l.arm() }
+	if !p.loop.Post(func() { p.listening = l; l.arm() }) {
+		_ = unix.Close(fd)
+		return nil, ErrLoopClosed
+	}
+	return func() { p.loop.Post(l.stop) }, nil
+}
+
+func (l *listening) arm() {
+	if l.stopped {
+		return
+	}
+	if err := l.poller.control(unix.EPOLL_CTL_ADD, l.fd, unix.EPOLLIN, listenerSlot, 0); err != nil {
+		l.poller.loop.log.Error("connections cannot be accepted now", "error", err)
+		l.rest()
+	}
+}
+
+func (l *listening) disarm() {
+	_ = l.poller.control(unix.EPOLL_CTL_DEL, l.fd, 0, listenerSlot, 0) // it may be disarmed already
+}
+
+// rest accepts nothing for a while.
+func (l *listening) rest() {
+	l.disarm()
+	l.poller.loop.wheel.set(&l.pause, time.Now().Add(acceptPause))
+}
+
+func (l *listening) stop() {
+	if l.stopped {
+		return
+	}
+	l.stopped = true
+	l.disarm()
+	_ = unix.Close(l.fd)
+	_ = l.ln.Close() // or clients would wait in a queue that nobody looks at; it may be closed already
+	l.poller.listening = nil
+}
+
+func (l *listening) accept() {
+	for range acceptsPerEvent {
+		fd, from, err := unix.Accept4(l.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch {
+		case err == nil:
+			setLineOptions(fd)
+			l.accepted(fd, addrPort(from))
+		case errors.Is(err, unix.EAGAIN):
+			return
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED):
+		default:
+			l.poller.loop.log.Error("connections cannot be accepted now: raise the limit of open files, or lower limits.connections",
+				"error", os.NewSyscallError("accept4", err), "again_in", acceptPause)
+			l.rest()
+			return
+		}
+	}
+}
+
+// setLineOptions does for an accepted socket what package net does, and bounds what the kernel holds for it.
+func setLineOptions(fd int) {
+	// None of these can fail for a socket that was just accepted but by its peer being gone, which is noticed later.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveSeconds)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveSeconds)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBufferBytes)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentLowWater)
+}
+
+func addrPort(from unix.Sockaddr) netip.AddrPort {
+	switch a := from.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// take begins a connection that was accepted; it has been counted.
+func (p *epoll) take(fd int, newHandler func(*Loop, Taken) Handler) {
+	p.add(fd, opening{newHandler: func(l *Loop, c Conn) Handler { return newHandler(l, c.(*fdConn)) }})
+}
+
+// SetHandler implements [Taken].
+func (c *fdConn) SetHandler(h Handler) { c.handler = h }
+
+// Detach implements [Taken].
+func (c *fdConn) Detach() (net.Conn, error) {
+	if c.closed {
+		return nil, net.ErrClosed
+	}
+	p := c.poller
+	c.closed = true
+	c.handler = nil
+	_ = p.control(unix.EPOLL_CTL_DEL, c.fd, 0, c.slot, p.gens[c.slot]) // the descriptor lives on
+	p.release(c)
+	p.loop.count.Add(-1)
+	p.loop.wheel.set(&c.timer, time.Time{})
+	file := os.NewFile(uintptr(c.fd), "")
+	nc, err := net.FileConn(file) // duplicates the descriptor
+	return nc, errors.Join(err, file.Close())
+}
+
+var (
+	_ acceptor     = (*epoll)(nil)
+	_ Taken        = (*fdConn)(nil)
+	_ syscall.Conn = (*net.TCPListener)(nil)
+)
