@@ -95,7 +95,7 @@ func (l *listening) accept() {
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED):
 		default:
 			l.poller.loop.log.Error("connections cannot be accepted now: raise the limit of open files, or lower limits.connections",
-				"error", os.NewSyscallError("accept4", err), "again_in", acceptPause)
+				"error", os.NewSyscallError("accept4", err), "againIn", acceptPause)
 			l.rest()
 			return
 		}

@@ -47,6 +47,7 @@ type rig struct {
 	hub         *hub.Hub
 	group       *netloop.Group
 	server      *httptest.Server
+	handler     *Handler
 	compression bool // clients offer it
 }
 
@@ -76,9 +77,14 @@ func newRig(t *testing.T, opts rigOptions) *rig {
 		t.Fatal(err)
 	}
 	handler := NewHandler(Options{Hub: r.hub, Group: r.group, Shards: shards, Origin: origin, Anonymous: anonymous, MaxHandshakes: opts.maxHandshakes, Compression: opts.compression, echo: opts.echo})
+	r.handler = handler
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", handler)
 	mux.Handle("/any", handler)
+	mux.HandleFunc("/publish", func(w http.ResponseWriter, req *http.Request) {
+		n, err := io.Copy(io.Discard, req.Body)
+		fmt.Fprintf(w, "%s %s %d %v %s", req.Method, req.URL.Path, n, err, req.RemoteAddr)
+	})
 	r.server = httptest.NewUnstartedServer(mux)
 	if opts.own {
 		rest, err := handler.Listen(r.server.Listener, "/any")
