@@ -256,6 +256,27 @@ func TestAFullOutboxStopsReadingUntilHalfIsFree(t *testing.T) {
 	}
 }
 
+// TestAStrangerHasASmallOutbox floods a session that has not connected. Once it reads, it may still connect.
+func TestAStrangerHasASmallOutbox(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	c := r.open(nil)
+	c.stop()
+	c.say(slices.Repeat([]string{`{"type":"ping","requestId":"1"}`}, 1000)...)
+	if n := len(c.s.outbox); n > strangerOutbox+1000 || c.line.reading {
+		t.Fatalf("%d bytes wait for a stranger, reading %t", n, c.line.reading)
+	}
+	c.take(endless)
+	r.settle()
+	if got := len(c.hear()); got != 1000 || !c.line.reading {
+		t.Errorf("%d refusals, reading %t: want all 1000, and reading", got, c.line.reading)
+	}
+	c.say(`{"type":"connect","token":"token-alice"}`)
+	r.await("connected", func() bool { return c.s.state == stateOpen })
+	if n := c.s.maxOutbox(); n != r.shard.settings.MaxOutbox {
+		t.Errorf("an outbox of %d bytes after connecting", n)
+	}
+}
+
 // TestFramesThatMetAFullOutboxAreReadAgain has a line that takes everything: the session is full only between a
 // read and its flush, and what was left unread in between must not be forgotten.
 func TestFramesThatMetAFullOutboxAreReadAgain(t *testing.T) {

@@ -78,7 +78,7 @@ func (s *Session) hold() {
 	case full && !s.held:
 		s.held = true
 		s.line.SetReading(false)
-	case s.held && !full && len(s.outbox) <= s.shard.settings.MaxOutbox/2:
+	case s.held && !full && len(s.outbox) <= s.maxOutbox()/2:
 		s.held = false
 		s.heard = s.shard.settings.Now() // until now it was not listened to
 		s.line.SetReading(true)

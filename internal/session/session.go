@@ -84,13 +84,21 @@ func (s *Session) ID() wire.SessionID {
 func (s *Session) Full() bool {
 	switch s.state {
 	case stateNew, stateOpen:
-		return len(s.outbox) > s.shard.settings.MaxOutbox || s.inFlight >= maxInFlight
+		return len(s.outbox) > s.maxOutbox() || s.inFlight >= maxInFlight
 	case stateAuthenticating:
 		return true
 	case stateClosing, stateClosed:
 		return false // whatever comes is dropped
 	}
 	return false
+}
+
+// maxOutbox is how much may wait for the client before it is no longer read.
+func (s *Session) maxOutbox() int {
+	if s.state == stateNew {
+		return min(strangerOutbox, s.shard.settings.MaxOutbox)
+	}
+	return s.shard.settings.MaxOutbox
 }
 
 // Closing reports whether the session is over: frames that still come in are of no interest.

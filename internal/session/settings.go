@@ -55,6 +55,9 @@ const (
 	// maxMalformed is how many frames a client may send that cannot be understood: one at work on his first client
 	// gets his errors explained, a flood is ended.
 	maxMalformed = 16
+	// strangerOutbox is how much may wait for a client that has not connected yet: some refusals that explain
+	// themselves. Outboxes take memory from the channels, which must not be for anybody without a credential to spend.
+	strangerOutbox = 4 << 10
 	// maxInFlight is how many publishes of one session the engine may have in hand before the session is no longer
 	// read.
 	maxInFlight = 256
