@@ -129,7 +129,7 @@ func (j *JWT) principal(said *claims) (*Principal, error) {
 		if s := said.ExpiresAt.Unix(); s < 0 || s > latestExpiry {
 			return nil, unauthenticated("the token's claim exp is no date: expected seconds since 1970, before the year 10000")
 		}
-		p.ExpiresAt = said.ExpiresAt.Time
+		p.ExpiresAt = said.ExpiresAt.Add(j.options.Leeway) // or a line that was let in within the leeway would end at once
 	}
 	if said.Magpie != nil {
 		rights, err := NewRights(*said.Magpie)

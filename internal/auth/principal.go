@@ -24,7 +24,7 @@ type Principal struct {
 	DeviceID  string    // empty where the credential does not name one
 	TokenID   string    // the token's jti, or the name of the API key
 	Method    string    // MethodJWT, MethodAPIKey or MethodDevelopment
-	ExpiresAt time.Time // zero: never
+	ExpiresAt time.Time // leeway included; zero: never
 	Rights    Rights
 }
 

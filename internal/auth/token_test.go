@@ -73,7 +73,7 @@ func TestJWTSaysWhoItIs(t *testing.T) {
 		UserID: "alice", DeviceID: "phone", TokenID: "t1", Method: auth.MethodJWT, ExpiresAt: got.ExpiresAt,
 		Rights: rights(t, auth.Grants{Publish: []string{"order.*"}}),
 	}
-	if !got.ExpiresAt.Equal(noon().Add(time.Hour)) || !reflect.DeepEqual(*got, want) {
+	if !got.ExpiresAt.Equal(noon().Add(time.Hour+auth.DefaultLeeway)) || !reflect.DeepEqual(*got, want) {
 		t.Errorf("got %+v, want %+v", *got, want)
 	}
 	if got.May(auth.Call, "magpie.time") == nil {
@@ -237,6 +237,9 @@ func TestJWTAccepts(t *testing.T) {
 			if p.ExpiresAt.IsZero() != !strings.Contains(claims, `"exp"`) {
 				t.Errorf("expires at %v", p.ExpiresAt)
 			}
+			if !p.ExpiresAt.IsZero() && !p.ExpiresAt.After(noon()) {
+				t.Errorf("accepted, and expired since %v", p.ExpiresAt)
+			}
 		})
 	}
 }
@@ -385,7 +388,7 @@ func FuzzToken(f *testing.F) {
 			}
 			return
 		}
-		if p.UserID == "" || len(p.UserID) > auth.MaxIDBytes || p.ExpiresAt.Before(noon().Add(-auth.DefaultLeeway)) || p.ExpiresAt.Year() > 9999 {
+		if p.UserID == "" || len(p.UserID) > auth.MaxIDBytes || p.ExpiresAt.Before(noon()) || p.ExpiresAt.Add(-auth.DefaultLeeway).Year() > 9999 {
 			t.Fatalf("accepted: %+v", p)
 		}
 	})
