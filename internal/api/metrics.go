@@ -71,7 +71,14 @@ func shardFigures(shards []*session.Shard) []figure {
 			return n
 		}
 	}
+	waiting := func() int64 {
+		if len(shards) == 0 {
+			return 0
+		}
+		return shards[0].Settings().Budget.Used() // it is the same for all
+	}
 	return []figure{
+		{"magpie_line_memory_bytes", "Memory of what waits on lines: for clients that read slowly, and from those that are not read.", false, waiting},
 		{"magpie_subscriptions", "Subscriptions open now.", false, sum(func(m *session.ShardMetrics) int64 { return m.Subscriptions.Load() })},
 		{"magpie_messages_delivered_total", "Messages written to subscribers.", true, sum(func(m *session.ShardMetrics) int64 { return m.Delivered.Load() })},
 		{"magpie_sent_bytes_total", "Bytes written to sessions.", true, sum(func(m *session.ShardMetrics) int64 { return m.Bytes.Load() })},

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -36,9 +37,10 @@ func figures(t *testing.T, h http.Handler) map[string]float64 {
 
 func TestMetricsMove(t *testing.T) {
 	r := newRig(t, rigOptions{})
+	lines := channel.NewBudget(0)
 	shards := []*session.Shard{
-		session.NewShard(session.Settings{Hub: r.hub}, nil, 0),
-		session.NewShard(session.Settings{Hub: r.hub}, nil, 1),
+		session.NewShard(session.Settings{Hub: r.hub, Budget: lines}, nil, 0),
+		session.NewShard(session.Settings{Hub: r.hub, Budget: lines}, nil, 1),
 	}
 	metrics := Metrics(r.hub, shards)
 	before := figures(t, metrics)
@@ -60,6 +62,7 @@ func TestMetricsMove(t *testing.T) {
 	if _, err := r.hub.Call(caller, &wire.Call{Method: "magpie.echo"}); err == nil {
 		t.Error("a caller without the right was served")
 	}
+	lines.Charge(777)
 	for i, sh := range shards {
 		n := int64(i + 1)
 		sh.Metrics.Delivered.Add(n)
@@ -88,6 +91,7 @@ func TestMetricsMove(t *testing.T) {
 		"magpie_sent_bytes_total":              30,
 		"magpie_writes_total":                  300,
 		"magpie_gaps_total":                    3000,
+		"magpie_line_memory_bytes":             777,
 		"magpie_malformed_frames_total":        300_000,
 	}
 	if held := after["magpie_channel_memory_bytes"]; held <= before["magpie_channel_memory_bytes"] {

@@ -2,9 +2,9 @@ package channel
 
 import "sync/atomic"
 
-// Budget counts the bytes that a process holds for its clients: the logs' chunks, views, idempotency windows and the
-// logs themselves, and what sessions charge for outboxes and unread input. It only counts; what gives way when it is
-// spent is the engine's policy. Safe for concurrent use; a nil budget counts nothing.
+// Budget counts bytes against a limit: those of the logs, with their chunks, views and idempotency windows, or those that
+// wait on lines. It only counts; what gives way when it is spent is the policy of whoever charges it. Safe for
+// concurrent use; a nil budget counts nothing and is never spent.
 type Budget struct {
 	limit int64
 	used  atomic.Int64
@@ -17,10 +17,15 @@ func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
 func (b *Budget) Limit() int64 { return b.limit }
 
 // Used returns the bytes charged.
-func (b *Budget) Used() int64 { return b.used.Load() }
+func (b *Budget) Used() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.used.Load()
+}
 
 // Spent reports whether more is charged than the limit allows.
-func (b *Budget) Spent() bool { return b.limit > 0 && b.used.Load() > b.limit }
+func (b *Budget) Spent() bool { return b != nil && b.limit > 0 && b.used.Load() > b.limit }
 
 // Charge counts n bytes more, or less where n is negative.
 func (b *Budget) Charge(n int) {

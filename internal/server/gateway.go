@@ -33,20 +33,25 @@ type Options struct {
 // Gateway is a gateway without a listener: its routes are mounted by whoever embeds it. It is safe for concurrent
 // use.
 type Gateway struct {
-	cfg     *config.Config
-	log     *slog.Logger
-	hub     *hub.Hub
-	budget  *channel.Budget
-	engine  engine.Engine
-	group   *netloop.Group
-	shards  []*session.Shard
-	own     *auth.Principal
-	lines   *websocket.Handler
-	handler http.Handler
+	cfg    *config.Config
+	log    *slog.Logger
+	hub    *hub.Hub
+	budget *channel.Budget // of the logs
+
+	lineBytes *channel.Budget // of what waits on lines
+	engine    engine.Engine
+	group     *netloop.Group
+	shards    []*session.Shard
+	own       *auth.Principal
+	lines     *websocket.Handler
+	handler   http.Handler
 
 	closing  sync.Once
 	closeErr error // set by closing
 }
+
+// lineShare is the part of the logs' memory that may wait on lines besides: a quarter.
+const lineShare = 4
 
 // NewGateway builds a gateway and starts its loops; [Gateway.Shutdown] ends it.
 func NewGateway(opts Options) (*Gateway, error) {
@@ -54,7 +59,12 @@ func NewGateway(opts Options) (*Gateway, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{cfg: cfg, log: opts.Logger, budget: channel.NewBudget(int64(cfg.Memory.LogBytes))}
+	g := &Gateway{
+		cfg:       cfg,
+		log:       opts.Logger,
+		budget:    channel.NewBudget(int64(cfg.Memory.LogBytes)),
+		lineBytes: channel.NewBudget(int64(cfg.Memory.LogBytes) / lineShare),
+	}
 	authenticator, err := newAuthenticator(cfg)
 	if err != nil {
 		return nil, err
@@ -105,7 +115,7 @@ func (g *Gateway) startLoops() error {
 	}
 	settings := session.Settings{
 		Hub:              g.hub,
-		Budget:           g.budget,
+		Budget:           g.lineBytes,
 		MaxFrameBytes:    int(cfg.Limits.FrameBytes),
 		MaxSubscriptions: cfg.Limits.Subscriptions,
 		MaxOutbox:        int(cfg.Limits.OutboxBytes),

@@ -61,6 +61,7 @@ func (s *Session) flush() {
 func (s *Session) write(b []byte) int {
 	n, err := s.line.Write(b)
 	s.shard.writes++
+	s.shard.written++
 	s.shard.Metrics.Writes.Add(1)
 	s.shard.Metrics.Bytes.Add(int64(n))
 	// A write is tried only when there was room, so each one is a sign of life, or the moment the waiting begins.
@@ -101,8 +102,13 @@ func (s *Session) pump() {
 	}
 	s.Flush()
 	more := false
+	before := s.shard.written
 	for range len(s.subs) {
 		if s.blocked {
+			break
+		}
+		if s.shard.written-before >= writesPerPump {
+			more = true // others of the loop come first
 			break
 		}
 		if s.turn >= len(s.subs) {

@@ -95,6 +95,9 @@ func (s *Session) Full() bool {
 
 // maxOutbox is how much may wait for the client before it is no longer read.
 func (s *Session) maxOutbox() int {
+	if s.shard.settings.Budget.Spent() {
+		return min(scarceOutbox, s.shard.settings.MaxOutbox)
+	}
 	if s.state == stateNew {
 		return min(strangerOutbox, s.shard.settings.MaxOutbox)
 	}

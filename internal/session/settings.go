@@ -11,7 +11,9 @@ import (
 // the defaults that are given with them.
 type Settings struct {
 	Hub *hub.Hub
-	// Budget is charged for what waits for clients, and for input that waits; nil: nothing counts it.
+	// Budget is charged for what waits for clients, and for input that waits. When it is spent, whoever has more than a
+	// little waiting is not read any more. It is not that of the logs: slow clients must not cost channels what they
+	// keep. nil: nothing counts it.
 	Budget *channel.Budget
 
 	MaxFrameBytes    int           // of one frame from a client; 64 KiB
@@ -55,6 +57,8 @@ const (
 	// maxMalformed is how many frames a client may send that cannot be understood: one at work on his first client
 	// gets his errors explained, a flood is ended.
 	maxMalformed = 16
+	// scarceOutbox is how much may wait for any client while the budget is spent.
+	scarceOutbox = 4 << 10
 	// strangerOutbox is how much may wait for a client that has not connected yet: some refusals that explain
 	// themselves. Outboxes take memory from the channels, which must not be for anybody without a credential to spend.
 	strangerOutbox = 4 << 10

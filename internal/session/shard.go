@@ -33,7 +33,8 @@ type Shard struct {
 	frame    wire.Frame
 	scratch  []byte // the outbox of whichever session is being served
 	lent     bool   // scratch is in use
-	writes   int    // system calls since the slice began
+	writes   int    // system calls since the clock was looked at
+	written  int    // system calls in all
 	last     lastBatch
 
 	mu    sync.Mutex // guards dirty
@@ -130,6 +131,9 @@ func (sh *Shard) release(t *topic) {
 	delete(sh.topics, t.log.Name())
 	sh.last = lastBatch{}
 }
+
+// writesPerPump bounds what one session with many cursors behind is given in one go: 8 writes of at most 64 KiB.
+const writesPerPump = 8
 
 // writesPerClock is how many writes pass between two looks at the clock: at some 5 microseconds each, often enough for
 // a slice of half a millisecond.

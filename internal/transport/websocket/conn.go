@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/netloop"
 	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
@@ -20,6 +21,8 @@ type conn struct {
 	limit   int    // bytes of a message
 	pending []byte // read, and not consumed: an incomplete frame, or frames that there was no room for
 	message assembler
+	budget  *channel.Budget
+	charged int // what the budget was charged for the two before
 
 	held     bool // the session wants no more frames
 	stopped  bool // this turn left something behind for want of room
@@ -39,7 +42,8 @@ var (
 const turnBytes = 128 << 10
 
 func newConn(loop session.Loop, nc netloop.Conn, shard *session.Shard, format Format, principal *auth.Principal) *conn {
-	c := &conn{Conn: nc, loop: loop, format: format, limit: shard.Settings().MaxFrameBytes}
+	settings := shard.Settings()
+	c := &conn{Conn: nc, loop: loop, format: format, limit: settings.MaxFrameBytes, budget: settings.Budget}
 	c.session = shard.New(c, format, principal)
 	return c
 }
@@ -86,9 +90,18 @@ func (c *conn) goOn() {
 func (c *conn) keep(rest []byte) {
 	if len(rest) == 0 {
 		c.pending = nil
-		return
+	} else {
+		c.pending = append(c.pending[:0], rest...)
 	}
-	c.pending = append(c.pending[:0], rest...)
+	c.account()
+}
+
+// account charges the budget for input that waits.
+func (c *conn) account() {
+	if held := cap(c.pending) + cap(c.message.content); held != c.charged {
+		c.budget.Charge(held - c.charged)
+		c.charged = held
+	}
 }
 
 // consume takes whole frames from the beginning of b and returns the rest. It changes b.
@@ -190,7 +203,11 @@ func (c *conn) Writable() { c.session.Writable() }
 func (c *conn) Timer(now time.Time) { c.session.Timer(now) }
 
 // Closed implements [netloop.Handler].
-func (c *conn) Closed(err error) { c.session.Closed(err) }
+func (c *conn) Closed(err error) {
+	c.pending, c.message = nil, assembler{}
+	c.account()
+	c.session.Closed(err)
+}
 
 // SetReading implements [session.Line]. What was kept while reading was stopped comes first, in a turn of its own.
 func (c *conn) SetReading(on bool) {
