@@ -29,7 +29,7 @@ type member struct {
 func (r *jsonReader) decode(data []byte, f *Frame, b *bodies) error {
 	r.begin(data)
 	defer r.finish()
-	r.document()
+	r.document(` such as {"type":"ping"}`)
 	f.RequestID = r.request()
 	kind := r.kind()
 	if r.err != nil {
@@ -52,7 +52,7 @@ func (r *jsonReader) decode(data []byte, f *Frame, b *bodies) error {
 func (r *jsonReader) decodeBody(data []byte, b Body) error {
 	r.begin(data)
 	defer r.finish()
-	r.document()
+	r.document("")
 	r.body(b)
 	if r.err != nil {
 		return r.err
@@ -75,13 +75,13 @@ func (r *jsonReader) body(b Body) {
 	b.fields(r)
 }
 
-// document indexes the outermost object.
-func (r *jsonReader) document() {
+// document indexes the outermost object; expected says what it should look like.
+func (r *jsonReader) document(expected string) {
 	r.members, r.base = r.members[:0], 0
 	s := scanner{data: r.data}
 	i := s.space(0)
 	if i < len(r.data) && r.data[i] != '{' {
-		r.malformed("JSON", i, `expected an object such as {"type":"ping"}`)
+		r.malformed("JSON", i, "expected an object"+expected)
 		return
 	}
 	end := r.index(&s, i, 0)
