@@ -32,6 +32,27 @@ type Conn interface {
 	Close()
 }
 
+// gatherer is a [Conn] that writes several slices at once.
+type gatherer interface {
+	writev(parts [][]byte) (n int, err error)
+}
+
+// Writev passes the parts on as one write, in one system call where the connection can do that. Otherwise it is as Write
+// of [Conn].
+func Writev(c Conn, parts [][]byte) (n int, err error) {
+	if g, ok := c.(gatherer); ok {
+		return g.writev(parts)
+	}
+	for _, part := range parts {
+		took, err := c.Write(part)
+		n += took
+		if err != nil || took < len(part) {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
 // ErrLoopClosed is why the connections of a loop end that is closed itself.
 var ErrLoopClosed = errors.New("netloop: loop is closed")
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +19,8 @@ type epoll struct {
 	loop   *Loop
 	fd     int
 	events []unix.EpollEvent
+	busy   bool // the last look at the sockets found events
+	iov    [maxIovecs]unix.Iovec
 
 	// loop only. An event carries slot and generation, so that one that was on its way when its connection was closed
 	// is never taken for an event of the next owner of the slot, or of the descriptor.
@@ -33,6 +36,9 @@ type epoll struct {
 
 // eventsPerWait bounds one look at the sockets; what is left is seen by the next.
 const eventsPerWait = 256
+
+// maxIovecs bounds the slices of one writev(2); a write of more is a short one.
+const maxIovecs = 32
 
 // wakerSlot marks the events of the eventfd.
 const wakerSlot = ^uint32(0)
@@ -58,15 +64,12 @@ func newEpoll(l *Loop) (poller, error) {
 
 func (p *epoll) control(op, fd int, events, slot, gen uint32) error {
 	ev := unix.EpollEvent{Events: events, Fd: int32(slot), Pad: int32(gen)}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, op, fd, &ev))
+	return os.NewSyscallError("epoll_ctl", controlSocket(p.fd, op, fd, &ev))
 }
 
 func (p *epoll) wait(timeout time.Duration) {
-	ms := -1
-	if timeout >= 0 {
-		ms = int((timeout + time.Millisecond - 1) / time.Millisecond)
-	}
-	n, err := unix.EpollWait(p.fd, p.events, ms)
+	n, err := p.look(timeout)
+	p.busy = n > 0
 	if err != nil {
 		if !errors.Is(err, unix.EINTR) {
 			p.loop.log.Error("waiting for sockets failed", "error", err)
@@ -74,6 +77,7 @@ func (p *epoll) wait(timeout time.Duration) {
 		}
 		return
 	}
+	p.loop.now = time.Now()
 	for i := range p.events[:n] {
 		ev := &p.events[i]
 		slot, gen := uint32(ev.Fd), uint32(ev.Pad)
@@ -92,6 +96,20 @@ func (p *epoll) wait(timeout time.Duration) {
 			p.slots[slot].event(ev.Events)
 		}
 	}
+}
+
+// look waits for events. A loop that had some a moment ago looks before it waits: only waiting has to tell the scheduler.
+func (p *epoll) look(timeout time.Duration) (int, error) {
+	if timeout == 0 || p.busy {
+		if n, err := pollSockets(p.fd, p.events); n > 0 || err != nil || timeout == 0 {
+			return n, err
+		}
+	}
+	ms := -1
+	if timeout >= 0 {
+		ms = int((timeout + time.Millisecond - 1) / time.Millisecond)
+	}
+	return unix.EpollWait(p.fd, p.events, ms)
 }
 
 func (p *epoll) wake() {
@@ -128,6 +146,16 @@ func (p *epoll) closeAll(err error) {
 	}
 }
 
+// owner returns the connection that a life is part of.
+func (p *epoll) owner(of *life) loopConn {
+	for _, c := range p.slots {
+		if c != nil && &c.life == of {
+			return c
+		}
+	}
+	return nil
+}
+
 // takes reports whether nc is a plain socket.
 func (p *epoll) takes(nc net.Conn) bool {
 	switch nc.(type) {
@@ -150,8 +178,8 @@ func (p *epoll) adopt(nc net.Conn, o opening) error {
 	if err != nil {
 		return fmt.Errorf("netloop: take a connection over: %w", err)
 	}
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBufferBytes)
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentLowWater) // not on Unix sockets
+	_ = setSocketOption(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBufferBytes)
+	_ = setSocketOption(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentLowWater) // not on Unix sockets
 	p.loop.count.Add(1)
 	if !p.loop.Post(func() { p.add(fd, o) }) {
 		p.loop.count.Add(-1)
@@ -219,7 +247,7 @@ func (c *fdConn) event(events uint32) {
 	loop := c.poller.loop
 	if events&unix.EPOLLOUT != 0 {
 		c.watch(c.interest &^ unix.EPOLLOUT)
-		loop.guard(c, c.handler.Writable)
+		loop.guard(&c.life, c.handler.Writable)
 	}
 	broken := events&(unix.EPOLLHUP|unix.EPOLLERR) != 0
 	switch {
@@ -240,7 +268,7 @@ func (c *fdConn) read() {
 	n, err := readSocket(c.fd, c.poller.loop.buf)
 	switch {
 	case n > 0:
-		c.poller.loop.guard(c, func() { c.handler.Read(c.poller.loop.buf[:n]) })
+		c.poller.loop.guard(&c.life, func() { c.handler.Read(c.poller.loop.buf[:n]) })
 	case err == nil:
 		c.closeWith(io.EOF)
 	case !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR):
@@ -260,23 +288,47 @@ func (c *fdConn) Write(b []byte) (int, error) {
 	if c.closed {
 		return 0, net.ErrClosed
 	}
-	done := 0
-	for done < len(b) {
-		n, err := writeSocket(c.fd, b[done:])
-		switch {
-		case err == nil:
-			done += n
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.EAGAIN):
-			c.watch(c.interest | unix.EPOLLOUT)
-			return done, nil
-		default:
-			err = os.NewSyscallError("write", err)
-			c.closeWith(err)
-			return done, err
+	for {
+		n, err := writeSocket(c.fd, b)
+		if !errors.Is(err, unix.EINTR) {
+			return c.took(n, len(b), err)
 		}
 	}
-	return done, nil
+}
+
+// took is what the kernel did with size bytes. A short write means that it has no more room.
+func (c *fdConn) took(n, size int, err error) (int, error) {
+	if err != nil && !errors.Is(err, unix.EAGAIN) {
+		err = os.NewSyscallError("write", err)
+		c.closeWith(err)
+		return 0, err
+	}
+	if n < size {
+		c.watch(c.interest | unix.EPOLLOUT)
+	}
+	return n, nil
+}
+
+// writev implements gatherer.
+func (c *fdConn) writev(parts [][]byte) (int, error) {
+	if c.closed {
+		return 0, net.ErrClosed
+	}
+	size := 0
+	iov := c.poller.iov[:0]
+	for _, part := range parts {
+		size += len(part)
+		if len(part) > 0 && len(iov) < cap(iov) {
+			iov = append(iov, unix.Iovec{Base: unsafe.SliceData(part), Len: uint64(len(part))})
+		}
+	}
+	defer clear(iov)
+	for {
+		n, err := writeSocketv(c.fd, iov)
+		if !errors.Is(err, unix.EINTR) {
+			return c.took(n, size, err)
+		}
+	}
 }
 
 // watch tells epoll what to look for from now on.
@@ -294,7 +346,7 @@ func (c *fdConn) watch(interest uint32) {
 // SetTimer implements [Conn].
 func (c *fdConn) SetTimer(at time.Time) {
 	if !c.closed {
-		c.poller.loop.wheel.set(&c.timer, at)
+		c.poller.loop.wheel.set(&c.life, at)
 	}
 }
 
@@ -324,6 +376,6 @@ func (c *fdConn) closeWith(err error) {
 	c.closed = true
 	p := c.poller
 	p.release(c)
-	_ = unix.Close(c.fd) // also takes it out of the epoll: there is no other descriptor of this socket
+	closeSocket(c.fd) // also takes it out of the epoll: there is no other descriptor of this socket
 	p.loop.gone(&c.life, err)
 }

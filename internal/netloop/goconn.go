@@ -77,7 +77,7 @@ func (c *goConn) arrived(b []byte) {
 		return
 	}
 	if !c.closed {
-		c.loop.guard(c, func() { c.handler.Read(b) })
+		c.loop.guard(&c.life, func() { c.handler.Read(b) })
 	}
 	c.taken <- struct{}{}
 }
@@ -97,6 +97,25 @@ func (c *goConn) Write(b []byte) (int, error) {
 	n := min(len(b), goWriteBytes)
 	c.starved = n < len(b)
 	c.out = append(c.out[:0], b[:n]...)
+	c.writing = true
+	go c.writeOut(c.out)
+	return n, nil
+}
+
+// writev implements gatherer.
+func (c *goConn) writev(parts [][]byte) (int, error) {
+	if c.closed || c.writing {
+		return c.Write(parts[0])
+	}
+	n, size := 0, 0
+	c.out = c.out[:0]
+	for _, part := range parts {
+		size += len(part)
+		took := min(len(part), goWriteBytes-n)
+		c.out = append(c.out, part[:took]...)
+		n += took
+	}
+	c.starved = n < size
 	c.writing = true
 	go c.writeOut(c.out)
 	return n, nil
@@ -124,7 +143,7 @@ func (c *goConn) wrote(err error) {
 	}
 	if c.starved {
 		c.starved = false
-		c.loop.guard(c, c.handler.Writable)
+		c.loop.guard(&c.life, c.handler.Writable)
 	}
 	if c.shutdown && !c.writing {
 		c.closeWrite()
@@ -134,7 +153,7 @@ func (c *goConn) wrote(err error) {
 // SetTimer implements [Conn].
 func (c *goConn) SetTimer(at time.Time) {
 	if !c.closed {
-		c.loop.wheel.set(&c.timer, at)
+		c.loop.wheel.set(&c.life, at)
 	}
 }
 

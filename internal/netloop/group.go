@@ -46,10 +46,11 @@ func NewGroup(opts Options) (*Group, error) {
 		l := &Loop{
 			index: i,
 			log:   opts.Logger,
-			wheel: newWheel(time.Now()),
+			now:   time.Now(),
 			conns: make(map[loopConn]struct{}),
 			done:  make(chan struct{}),
 		}
+		l.wheel = newWheel(l.now, l.expired)
 		if err := l.choosePoller(opts.Driver); err != nil {
 			for _, made := range g.loops {
 				made.poller.close()

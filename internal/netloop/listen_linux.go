@@ -7,6 +7,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,9 +31,22 @@ type listening struct {
 	ln       *net.TCPListener
 	fd       int // of the same socket
 	accepted func(fd int, remote netip.AddrPort)
-	pause    timer
+	from     unix.RawSockaddrAny // of the connection accepted last
+	life                         // of the pause: a timer, and this as its handler
 	stopped  bool
 }
+
+// Read implements [Handler]; there is nothing to read.
+func (l *listening) Read([]byte) {}
+
+// Writable implements [Handler]; nothing is written.
+func (l *listening) Writable() {}
+
+// Timer implements [Handler]: the pause is over.
+func (l *listening) Timer(time.Time) { l.arm() }
+
+// Closed implements [Handler]; it is not a connection.
+func (l *listening) Closed(error) {}
 
 func (p *epoll) listen(ln net.Listener, accepted func(int, netip.AddrPort)) (stop func(), err error) {
 	socket, ok := ln.(*net.TCPListener)
@@ -43,8 +57,12 @@ func (p *epoll) listen(ln net.Listener, accepted func(int, netip.AddrPort)) (sto
 	if err != nil {
 		return nil, err
 	}
+	if err := setInherited(fd); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
 	l := &listening{poller: p, ln: socket, fd: fd, accepted: accepted}
-	l.pause.fire = func(time.Time) { l.arm() }
+	l.handler = l
 	if !p.loop.Post(func() { p.listening = l; l.arm() }) {
 		_ = unix.Close(fd)
 		return nil, ErrLoopClosed
@@ -69,7 +87,7 @@ func (l *listening) disarm() {
 // rest accepts nothing for a while.
 func (l *listening) rest() {
 	l.disarm()
-	l.poller.loop.wheel.set(&l.pause, time.Now().Add(acceptPause))
+	l.poller.loop.wheel.set(&l.life, time.Now().Add(acceptPause))
 }
 
 func (l *listening) stop() {
@@ -85,11 +103,12 @@ func (l *listening) stop() {
 
 func (l *listening) accept() {
 	for range acceptsPerEvent {
-		fd, from, err := unix.Accept4(l.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, err := acceptSocket(l.fd, &l.from)
 		switch {
 		case err == nil:
-			setLineOptions(fd)
-			l.accepted(fd, addrPort(from))
+			// Not inherited from the listener. It fails only when the peer is gone, which is noticed later.
+			_ = setSocketOption(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentLowWater)
+			l.accepted(fd, addrPort(&l.from))
 		case errors.Is(err, unix.EAGAIN):
 			return
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED):
@@ -102,23 +121,30 @@ func (l *listening) accept() {
 	}
 }
 
-// setLineOptions does for an accepted socket what package net does, and bounds what the kernel holds for it.
-func setLineOptions(fd int) {
-	// None of these can fail for a socket that was just accepted but by its peer being gone, which is noticed later.
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveSeconds)
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveSeconds)
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBufferBytes)
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentLowWater)
+// setInherited gives the listener what its connections inherit: what package net does for each of them, and a bound of
+// what the kernel holds for it. Once here saves five system calls a connection.
+func setInherited(fd int) error {
+	return os.NewSyscallError("setsockopt", errors.Join(
+		setSocketOption(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		setSocketOption(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
+		setSocketOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveSeconds),
+		setSocketOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveSeconds),
+		setSocketOption(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBufferBytes),
+	))
 }
 
-func addrPort(from unix.Sockaddr) netip.AddrPort {
-	switch a := from.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+func addrPort(from *unix.RawSockaddrAny) netip.AddrPort {
+	port := func(p *uint16) uint16 {
+		b := (*[2]byte)(unsafe.Pointer(p)) //nolint:gosec // in the order of the network
+		return uint16(b[0])<<8 | uint16(b[1])
+	}
+	switch from.Addr.Family {
+	case unix.AF_INET:
+		a := (*unix.RawSockaddrInet4)(unsafe.Pointer(from)) //nolint:gosec // as its family says
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), port(&a.Port))
+	case unix.AF_INET6:
+		a := (*unix.RawSockaddrInet6)(unsafe.Pointer(from)) //nolint:gosec // as its family says
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), port(&a.Port))
 	}
 	return netip.AddrPort{}
 }
@@ -142,7 +168,7 @@ func (c *fdConn) Detach() (net.Conn, error) {
 	_ = p.control(unix.EPOLL_CTL_DEL, c.fd, 0, c.slot, p.gens[c.slot]) // the descriptor lives on
 	p.release(c)
 	p.loop.count.Add(-1)
-	p.loop.wheel.set(&c.timer, time.Time{})
+	p.loop.wheel.set(&c.life, time.Time{})
 	file := os.NewFile(uintptr(c.fd), "")
 	nc, err := net.FileConn(file) // duplicates the descriptor
 	return nc, errors.Join(err, file.Close())

@@ -38,6 +38,7 @@ type Loop struct {
 	count atomic.Int64 // connections
 
 	// loop only
+	now    time.Time // of this round
 	wheel  wheel
 	conns  map[loopConn]struct{} // of the goroutine driver; the poller knows its own
 	closed []closing
@@ -65,6 +66,11 @@ type life struct {
 	closed  bool
 }
 
+// expired calls the connection's timer.
+func (l *Loop) expired(c *life, now time.Time) {
+	l.guard(c, func() { c.handler.Timer(now) })
+}
+
 func (c *life) common() *life { return c }
 
 type closing struct {
@@ -80,6 +86,9 @@ func (l *Loop) SetWorker(w Worker) { l.worker = w }
 
 // Conns returns the number of connections. Safe for concurrent use.
 func (l *Loop) Conns() int { return int(l.count.Load()) }
+
+// Now returns the time at which this round of the loop began: good enough for timeouts, and free of charge. Loop only.
+func (l *Loop) Now() time.Time { return l.now }
 
 // Post runs f on the loop, after what was posted before. It reports false, and f never runs, when the loop has ended.
 // Safe for concurrent use.
@@ -112,12 +121,13 @@ func (l *Loop) run() {
 			timeout = 0
 		}
 		l.poller.wait(timeout)
+		l.now = time.Now()
 		l.woken.Store(false) // before looking: what comes later wakes again
 		if l.runTasks() {
 			l.end()
 			return
 		}
-		l.wheel.advance(time.Now())
+		l.wheel.advance(l.now)
 		more = false
 		if l.worker != nil {
 			l.guard(nil, func() { more = l.worker.Work(workSlice) })
@@ -140,26 +150,40 @@ func (l *Loop) runTasks() (ending bool) {
 }
 
 // guard runs f. Should it panic, the connection it was for is closed, and all others go on.
-func (l *Loop) guard(c loopConn, f func()) {
+func (l *Loop) guard(c *life, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			l.log.Error("a handler panicked; its connection is closed", "panic", p, "stack", string(debug.Stack()))
-			if c != nil {
-				c.closeWith(fmt.Errorf("netloop: handler panicked: %v", p))
+			if conn := l.owner(c); conn != nil {
+				conn.closeWith(fmt.Errorf("netloop: handler panicked: %v", p))
 			}
 		}
 	}()
 	f()
 }
 
+// owner returns the connection that a life is part of. It searches, so that connections need not point to themselves for
+// the sake of a panic.
+func (l *Loop) owner(of *life) loopConn {
+	if of == nil {
+		return nil
+	}
+	for c := range l.conns {
+		if c.common() == of {
+			return c
+		}
+	}
+	if p, ok := l.poller.(interface{ owner(of *life) loopConn }); ok {
+		return p.owner(of)
+	}
+	return nil
+}
+
 // begin makes the handler of a connection. It is set before anything is read, so that it is told the end also when it
 // closes the connection at once.
 func (l *Loop) begin(c loopConn, o opening) {
 	conn := c.common()
-	conn.timer.fire = func(now time.Time) {
-		l.guard(c, func() { conn.handler.Timer(now) })
-	}
-	l.guard(c, func() {
+	l.guard(conn, func() {
 		conn.handler = o.newHandler(l, c)
 		if len(o.buffered) > 0 && !conn.closed {
 			conn.handler.Read(o.buffered)
@@ -187,7 +211,7 @@ func (l *Loop) reap() {
 // gone stops what the loop does for a connection that has been closed.
 func (l *Loop) gone(c *life, err error) {
 	l.count.Add(-1)
-	l.wheel.set(&c.timer, time.Time{})
+	l.wheel.set(c, time.Time{})
 	l.closed = append(l.closed, closing{c, err})
 }
 

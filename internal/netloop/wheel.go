@@ -1,12 +1,16 @@
 package netloop
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // A wheel keeps a loop's timers: a hashed timing wheel (Varghese and Lauck, 1987, scheme 6). Timers here are
 // heartbeats and timeouts, which are moved much more often than they fire, so moving one later costs nothing: its
 // entry stays where it is and is put further on when it comes up.
 type wheel struct {
 	start time.Time // of tick 0; ticks count the time since, which nobody can set back as they can a clock
+	fire  func(c *life, now time.Time)
 	slots [wheelSlots][]wheelEntry
 	at    int64 // the tick that was handled last
 	armed int   // entries in the slots
@@ -22,37 +26,42 @@ const (
 )
 
 type wheelEntry struct {
-	timer *timer
-	due   int64 // the tick it was put in for; an entry whose timer says otherwise is void
+	conn *life
+	due  uint32 // the tick it was put in for; an entry whose timer says otherwise is void
 }
 
-// timer is a connection's timer: when it fires, and where its entry waits.
+// timer is a connection's timer: when it fires, and where its entry waits. Ticks of a tenth of a second need no more than
+// 32 bits for 13 years.
 type timer struct {
-	at    int64 // ticks; 0: stopped
-	entry int64 // due of the valid entry; 0: none
-	fire  func(now time.Time)
+	at    uint32 // ticks; 0: stopped
+	entry uint32 // due of the valid entry; 0: none
 }
 
-func newWheel(start time.Time) wheel { return wheel{start: start} }
+// newWheel returns a wheel that calls fire for the connections whose time has come.
+func newWheel(start time.Time, fire func(c *life, now time.Time)) wheel {
+	return wheel{start: start, fire: fire}
+}
 
 func (w *wheel) tickOf(t time.Time) int64 { return int64(t.Sub(w.start) / wheelTick) }
 
-// set makes t fire in the first tick that begins at or after the given time.
-func (w *wheel) set(t *timer, at time.Time) {
+// set makes the connection's timer fire in the first tick that begins at or after the given time.
+func (w *wheel) set(c *life, at time.Time) {
+	t := &c.timer
 	if at.IsZero() {
 		t.at = 0
 		return
 	}
-	t.at = max(w.tickOf(at)+1, w.at+1)
+	t.at = uint32(min(max(w.tickOf(at), w.at)+1, math.MaxUint32))
 	if t.entry == 0 || t.at < t.entry {
-		w.put(t)
+		w.put(c)
 	}
 }
 
-func (w *wheel) put(t *timer) {
-	t.entry = min(t.at, w.at+wheelSlots-1) // a far timer is looked at once a round
+func (w *wheel) put(c *life) {
+	t := &c.timer
+	t.entry = min(t.at, uint32(w.at+wheelSlots-1)) // a far timer is looked at once a round
 	slot := &w.slots[t.entry%wheelSlots]
-	*slot = append(*slot, wheelEntry{timer: t, due: t.entry})
+	*slot = append(*slot, wheelEntry{conn: c, due: t.entry})
 	w.armed++
 }
 
@@ -83,18 +92,18 @@ func (w *wheel) advance(now time.Time) {
 }
 
 func (w *wheel) visit(e wheelEntry, tick int64, now time.Time) {
-	t := e.timer
+	t := &e.conn.timer
 	if t.entry != e.due {
 		return
 	}
 	t.entry = 0
 	switch {
 	case t.at == 0:
-	case t.at > tick:
-		w.put(t)
+	case int64(t.at) > tick:
+		w.put(e.conn)
 	default:
 		t.at = 0
-		t.fire(now)
+		w.fire(e.conn, now)
 	}
 }
 

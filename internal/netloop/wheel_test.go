@@ -16,21 +16,35 @@ type ring struct {
 	clock time.Time
 }
 
+func callTimer(c *life, now time.Time) { c.handler.Timer(now) }
+
 func newRing(t *testing.T) *ring {
-	return &ring{wheel: newWheel(epochOfTests), t: t, clock: epochOfTests}
+	return &ring{wheel: newWheel(epochOfTests, callTimer), t: t, clock: epochOfTests}
 }
 
-// alarm is a timer that remembers when it fired.
+// alarm is a connection's timer that remembers when it fired.
 type alarm struct {
-	timer
+	life
 	fired []time.Time
+	then  func(now time.Time) // may be nil
 }
 
 func newAlarm() *alarm {
 	a := &alarm{}
-	a.fire = func(now time.Time) { a.fired = append(a.fired, now) }
+	a.handler = a
 	return a
 }
+
+func (a *alarm) Timer(now time.Time) {
+	a.fired = append(a.fired, now)
+	if a.then != nil {
+		a.then(now)
+	}
+}
+
+func (a *alarm) Read([]byte)  {}
+func (a *alarm) Writable()    {}
+func (a *alarm) Closed(error) {}
 
 // pass lets time go by in steps.
 func (r *ring) pass(d, step time.Duration) {
@@ -68,7 +82,7 @@ func TestWheelFires(t *testing.T) {
 			r, a := newRing(t), newAlarm()
 			r.pass(time.Second, wheelTick)
 			at := r.clock.Add(after)
-			r.set(&a.timer, at)
+			r.set(&a.life, at)
 			if after < 0 {
 				at = r.clock // what is past fires at once
 			}
@@ -86,29 +100,29 @@ func TestWheelFires(t *testing.T) {
 
 func TestWheelMoves(t *testing.T) {
 	r, a := newRing(t), newAlarm()
-	r.set(&a.timer, r.clock.Add(time.Second))
-	r.set(&a.timer, r.clock.Add(30*time.Second)) // later: its entry stays
+	r.set(&a.life, r.clock.Add(time.Second))
+	r.set(&a.life, r.clock.Add(30*time.Second)) // later: its entry stays
 	r.firesAt(a, r.clock.Add(30*time.Second))
 
-	r.set(&a.timer, r.clock.Add(30*time.Second))
-	r.set(&a.timer, r.clock.Add(time.Second)) // sooner: a second entry
+	r.set(&a.life, r.clock.Add(30*time.Second))
+	r.set(&a.life, r.clock.Add(time.Second)) // sooner: a second entry
 	r.firesAt(a, r.clock.Add(time.Second))
 	// The void entry must not fire the timer that was set anew for the very tick it waits in.
 	a.fired = nil
-	r.set(&a.timer, r.clock.Add(40*time.Second))
-	r.set(&a.timer, r.clock.Add(35*time.Second))
-	r.set(&a.timer, r.clock.Add(40*time.Second))
+	r.set(&a.life, r.clock.Add(40*time.Second))
+	r.set(&a.life, r.clock.Add(35*time.Second))
+	r.set(&a.life, r.clock.Add(40*time.Second))
 	r.firesAt(a, r.clock.Add(40*time.Second))
 }
 
 // A timer that was moved sooner leaves a void entry. It must not come back round after round.
 func TestWheelVoidEntriesGo(t *testing.T) {
 	r, a := newRing(t), newAlarm()
-	r.set(&a.timer, r.clock.Add(40*time.Second))
-	r.set(&a.timer, r.clock.Add(35*time.Second))
-	r.set(&a.timer, r.clock.Add(30*time.Second))
+	r.set(&a.life, r.clock.Add(40*time.Second))
+	r.set(&a.life, r.clock.Add(35*time.Second))
+	r.set(&a.life, r.clock.Add(30*time.Second))
 	for range 600 { // a heartbeat that is never missed
-		r.set(&a.timer, r.clock.Add(60*time.Second))
+		r.set(&a.life, r.clock.Add(60*time.Second))
 		r.pass(time.Second, wheelTick)
 	}
 	if len(a.fired) > 0 || r.armed != 1 {
@@ -118,16 +132,16 @@ func TestWheelVoidEntriesGo(t *testing.T) {
 
 func TestWheelStops(t *testing.T) {
 	r, a := newRing(t), newAlarm()
-	r.set(&a.timer, time.Time{}) // nothing to stop
-	r.set(&a.timer, r.clock.Add(time.Second))
-	r.set(&a.timer, time.Time{})
+	r.set(&a.life, time.Time{}) // nothing to stop
+	r.set(&a.life, r.clock.Add(time.Second))
+	r.set(&a.life, time.Time{})
 	r.pass(2*time.Second, wheelTick)
 	if len(a.fired) > 0 {
 		t.Error("a stopped timer fired")
 	}
-	r.set(&a.timer, r.clock.Add(2*time.Second))
-	r.set(&a.timer, time.Time{})
-	r.set(&a.timer, r.clock.Add(time.Second)) // after all, and sooner
+	r.set(&a.life, r.clock.Add(2*time.Second))
+	r.set(&a.life, time.Time{})
+	r.set(&a.life, r.clock.Add(time.Second)) // after all, and sooner
 	r.firesAt(a, r.clock.Add(time.Second))
 }
 
@@ -135,7 +149,7 @@ func TestWheelAfterALongRest(t *testing.T) {
 	r, a := newRing(t), newAlarm()
 	r.pass(wheelTick, wheelTick)
 	r.clock = r.clock.Add(48 * time.Hour) // nothing was armed, so nobody looked
-	r.set(&a.timer, r.clock.Add(time.Second))
+	r.set(&a.life, r.clock.Add(time.Second))
 	r.advance(r.clock)
 	r.firesAt(a, r.clock.Add(time.Second))
 }
@@ -145,11 +159,11 @@ func TestWheelWhenTheMachineSlept(t *testing.T) {
 	var alarms []*alarm
 	for i := range 3 * wheelSlots {
 		a := newAlarm()
-		r.set(&a.timer, r.clock.Add(time.Duration(i)*wheelTick))
+		r.set(&a.life, r.clock.Add(time.Duration(i)*wheelTick))
 		alarms = append(alarms, a)
 	}
 	far := newAlarm()
-	r.set(&far.timer, r.clock.Add(25*time.Hour))
+	r.set(&far.life, r.clock.Add(25*time.Hour))
 	r.clock = r.clock.Add(24 * time.Hour)
 	r.advance(r.clock)
 	for i, a := range alarms {
@@ -165,7 +179,7 @@ func TestWheelForgetsABurst(t *testing.T) {
 	r := newRing(t)
 	for range 2 * wheelSlots {
 		for range 1000 {
-			r.set(&newAlarm().timer, r.clock.Add(wheelTick))
+			r.set(&newAlarm().life, r.clock.Add(wheelTick))
 		}
 		r.pass(wheelTick, wheelTick)
 	}
@@ -181,21 +195,17 @@ func TestWheelForgetsABurst(t *testing.T) {
 
 func TestWheelSetWhileFiring(t *testing.T) {
 	r := newRing(t)
-	var fired []time.Time
-	var every timer
-	every.fire = func(now time.Time) {
-		fired = append(fired, now)
-		r.set(&every, now.Add(time.Second))
-	}
-	r.set(&every, r.clock.Add(time.Second))
+	every := newAlarm()
+	every.then = func(now time.Time) { r.set(&every.life, now.Add(time.Second)) }
+	r.set(&every.life, r.clock.Add(time.Second))
 	r.pass(time.Minute, wheelTick)
-	if n := len(fired); n < 50 || n > 60 {
+	if n := len(every.fired); n < 50 || n > 60 {
 		t.Errorf("fired %d times in a minute", n)
 	}
-	before := len(fired)
+	before := len(every.fired)
 	r.clock = r.clock.Add(time.Hour)
 	r.advance(r.clock)
-	if n := len(fired) - before; n != 1 {
+	if n := len(every.fired) - before; n != 1 {
 		t.Errorf("fired %d times at once after an hour's sleep, want once", n)
 	}
 }
@@ -203,9 +213,9 @@ func TestWheelSetWhileFiring(t *testing.T) {
 // Somebody sets the clock of the machine back. The loop's time is the one that only goes on.
 func TestWheelIgnoresTheClockOnTheWall(t *testing.T) {
 	now := time.Now()
-	w, a := newWheel(now), newAlarm()
+	w, a := newWheel(now, callTimer), newAlarm()
 	w.advance(now.Add(time.Minute))
-	w.set(&a.timer, now.Add(time.Minute+time.Second))
+	w.set(&a.life, now.Add(time.Minute+time.Second))
 	if w.tickOf(now.Add(time.Hour)) <= w.tickOf(now.Add(time.Minute)) {
 		t.Error("ticks do not grow with time")
 	}
@@ -233,10 +243,10 @@ func TestWheelAgainstPlainTimers(t *testing.T) {
 			switch rnd.IntN(4) {
 			case 0:
 				want[i] = time.Time{}
-				r.set(&alarms[i].timer, want[i])
+				r.set(&alarms[i].life, want[i])
 			default:
 				want[i] = r.clock.Add(time.Duration(rnd.Int64N(1 << (20 + rnd.IntN(20)))))
-				r.set(&alarms[i].timer, want[i])
+				r.set(&alarms[i].life, want[i])
 			}
 			before := r.clock
 			r.clock = r.clock.Add(time.Duration(rnd.Int64N(1 << (20 + rnd.IntN(18)))))

@@ -125,6 +125,7 @@ func (g *Gateway) startLoops() error {
 		WriteTimeout:     cfg.Heartbeat.WriteTimeout,
 	}
 	for _, loop := range group.Loops() {
+		settings.Now = loop.Now
 		shard := session.NewShard(settings, loop, loop.Index())
 		loop.SetWorker(shard)
 		g.shards = append(g.shards, shard)

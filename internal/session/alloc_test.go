@@ -39,7 +39,7 @@ func TestDeliveryAllocatesNothing(t *testing.T) {
 }
 
 // idleSession bounds what a session that is connected, subscribed and quiet may cost, in bytes, without its line.
-const idleSession = 350
+const idleSession = 250
 
 func TestAnIdleSessionAllocatesLittle(t *testing.T) {
 	const sessions = 5000
@@ -52,7 +52,7 @@ func TestAnIdleSessionAllocatesLittle(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for range sessions {
-		s := r.shard.New(line, jsonLine, user)
+		s := r.shard.begin(line, jsonLine, user)
 		s.Frame(connect)
 		s.Flush()
 		all = append(all, s)

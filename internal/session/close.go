@@ -28,11 +28,11 @@ func (s *Session) Refuse(code wire.CloseCode, reason string) {
 
 // end sends the framing's own end and lets the line run out.
 func (s *Session) end(code wire.CloseCode, reason string) {
-	s.borrow()
-	s.outbox = s.format.AppendClose(s.outbox, code, reason)
+	o := s.borrow()
+	o.bytes = s.Format().AppendClose(o.bytes, code, reason)
 	s.state = stateClosing
-	s.deadline = s.shard.settings.Now().Add(closeTimeout)
-	s.line.SetTimer(s.deadline)
+	s.due = s.shard.now().add(closeTimeout)
+	s.line.SetTimer(s.shard.time(s.due))
 	s.flush()
 	if s.held {
 		s.held = false
@@ -46,9 +46,8 @@ func (s *Session) Closed(error) {
 		return
 	}
 	s.dropAll()
-	s.settle(nil)
-	s.outbox = nil
-	s.account()
+	s.settle(0)
+	s.discard()
 	s.state = stateClosed
 	s.shard.leave(s)
 	s.shard.settings.Hub.Leave()

@@ -68,5 +68,7 @@ func (s *Session) welcome(requestID string) {
 		connected.ExpiresAt = s.principal.ExpiresAt.UnixMilli()
 	}
 	s.send(&wire.Frame{RequestID: requestID, Body: connected})
-	s.Timer(settings.Now())
+	now := settings.Now()
+	s.due = s.shard.moment(now).add(settings.PingInterval)
+	s.Timer(now)
 }

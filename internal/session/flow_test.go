@@ -94,7 +94,7 @@ func TestASlowReaderCostsOnlyItsOutbox(t *testing.T) {
 	if got := messages(quick.hear(), "a"); !slices.Equal(got, offsets(1, 1000)) {
 		t.Errorf("the reader beside a blocked one got %d messages", len(got))
 	}
-	if n := len(slow.s.outbox); n > 1000 {
+	if n := slow.s.waiting(); n > 1000 {
 		t.Errorf("%d bytes are kept for a line that takes nothing", n)
 	}
 	writes := slow.line.writes
@@ -108,7 +108,7 @@ func TestASlowReaderCostsOnlyItsOutbox(t *testing.T) {
 	if got := messages(slow.hear(), "a"); !slices.Equal(got, offsets(1, 1001)) {
 		t.Errorf("after it was read on a slow line got %d messages", len(got))
 	}
-	if slow.s.outbox != nil {
+	if slow.s.out != nil {
 		t.Error("an outbox that was sent is kept")
 	}
 }
@@ -230,20 +230,20 @@ func TestAFullOutboxStopsReadingUntilHalfIsFree(t *testing.T) {
 	if c.line.reading || len(c.pending) == 0 {
 		t.Fatalf("reading goes on: %t, and %d frames wait", c.line.reading, len(c.pending))
 	}
-	if n := len(c.s.outbox); n < 10_000 || n > 11_500 {
+	if n := c.s.waiting(); n < 10_000 || n > 11_500 {
 		t.Errorf("%d bytes in an outbox that is full at 10,000", n)
 	}
 	waiting := len(c.pending)
 	c.take(3000)
 	r.settle()
 	if c.line.reading || len(c.pending) != waiting {
-		t.Errorf("reading was resumed with %d of 10,000 bytes in the outbox", len(c.s.outbox))
+		t.Errorf("reading was resumed with %d of 10,000 bytes in the outbox", c.s.waiting())
 	}
 	for i := 0; len(c.pending) > 0; i++ {
 		if i > 1000 {
 			t.Fatalf("%d frames are never read", len(c.pending))
 		}
-		if n := len(c.s.outbox); n > 11_500 {
+		if n := c.s.waiting(); n > 11_500 {
 			t.Fatalf("%d bytes in the outbox", n)
 		}
 		c.take(4000)
@@ -262,7 +262,7 @@ func TestAStrangerHasASmallOutbox(t *testing.T) {
 	c := r.open(nil)
 	c.stop()
 	c.say(slices.Repeat([]string{`{"type":"ping","requestId":"1"}`}, 1000)...)
-	if n := len(c.s.outbox); n > strangerOutbox+1000 || c.line.reading {
+	if n := c.s.waiting(); n > strangerOutbox+1000 || c.line.reading {
 		t.Fatalf("%d bytes wait for a stranger, reading %t", n, c.line.reading)
 	}
 	c.take(endless)

@@ -1,41 +1,60 @@
 package session
 
 import (
+	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
-// borrow lets the outbox grow in the shard's scratch, so that a session that is read and answered in one go needs no
-// memory of its own.
-func (s *Session) borrow() {
-	if s.outbox == nil && !s.shard.lent && !s.blocked {
-		s.outbox = s.shard.scratch[:0]
-		s.borrowed, s.shard.lent = true, true
+// borrow returns the outbox. While nothing waits it grows in the shard's scratch, so that a session that is read and
+// answered in one go needs no memory of its own.
+func (s *Session) borrow() *outbox {
+	switch sh := s.shard; {
+	case s.out != nil:
+	case sh.lent || s.blocked:
+		s.out = &outbox{}
+	default:
+		sh.lent = true
+		s.out = &sh.scratch
 	}
+	return s.out
 }
 
-// settle gives the scratch back, and copies what could not be written.
-func (s *Session) settle(rest []byte) {
-	switch {
-	case s.borrowed:
-		s.shard.scratch = s.outbox[:0]
-		s.borrowed, s.shard.lent = false, false
-		s.outbox = append([]byte(nil), rest...)
-	case len(rest) == 0:
-		s.outbox = nil
-	case len(rest) < len(s.outbox):
-		s.outbox = append(s.outbox[:0], rest...)
+// settle notes that the first n bytes of the outbox have been written, gives the scratch back, and keeps the rest.
+func (s *Session) settle(n int) {
+	o := s.out
+	if o == nil {
+		return
 	}
-	if len(s.outbox) == 0 {
-		s.outbox = nil
+	rest := o.bytes[n:]
+	if o == &s.shard.scratch {
+		s.out, s.shard.lent = nil, false
+		if len(rest) > 0 {
+			s.out = &outbox{bytes: append([]byte(nil), rest...)}
+		}
+		o.bytes = o.bytes[:0]
+	} else if n > 0 {
+		o.bytes = append(o.bytes[:0], rest...)
+	}
+	if s.waiting() == 0 {
+		s.discard()
+		return
 	}
 	s.account()
 }
 
+// discard forgets the outbox.
+func (s *Session) discard() {
+	if s.out != nil {
+		s.shard.settings.Budget.Charge(-s.out.charged)
+		s.out = nil
+	}
+}
+
 // account charges the memory budget for an outbox that waits.
 func (s *Session) account() {
-	if held := cap(s.outbox); held != s.charged {
-		s.shard.settings.Budget.Charge(held - s.charged)
-		s.charged = held
+	if held := cap(s.out.bytes); held != s.out.charged {
+		s.shard.settings.Budget.Charge(held - s.out.charged)
+		s.out.charged = held
 	}
 }
 
@@ -47,26 +66,29 @@ func (s *Session) Flush() {
 }
 
 func (s *Session) flush() {
-	rest := s.outbox
-	if len(rest) > 0 && !s.blocked {
-		rest = rest[s.write(rest):]
+	n := 0
+	if s.waiting() > 0 && !s.blocked {
+		w := &s.shard.writing
+		w.parts = append(w.parts[:0], s.out.bytes)
+		n = s.write(w.parts, len(s.out.bytes))
 	}
-	s.settle(rest)
-	if s.state == stateClosing && len(s.outbox) == 0 && !s.blocked {
+	s.settle(n)
+	if s.state == stateClosing && s.out == nil && !s.blocked {
 		s.line.Shutdown()
 	}
 }
 
-// write passes b to the line and returns how much it took.
-func (s *Session) write(b []byte) int {
-	n, err := s.line.Write(b)
-	s.shard.writes++
-	s.shard.written++
-	s.shard.Metrics.Writes.Add(1)
-	s.shard.Metrics.Bytes.Add(int64(n))
+// write passes the parts, of size bytes together, to the line and returns how much it took.
+func (s *Session) write(parts [][]byte, size int) int {
+	n, err := s.line.Write(parts)
+	sh := s.shard
+	sh.writes++
+	sh.written++
+	sh.Metrics.Writes.Add(1)
+	sh.Metrics.Bytes.Add(int64(n))
 	// A write is tried only when there was room, so each one is a sign of life, or the moment the waiting begins.
-	s.progress = s.shard.settings.Now()
-	s.blocked = n < len(b)
+	s.progress = sh.now()
+	s.blocked = n < size
 	if err != nil {
 		s.blocked = true // nothing more can be written; Closed follows
 	}
@@ -79,9 +101,9 @@ func (s *Session) hold() {
 	case full && !s.held:
 		s.held = true
 		s.line.SetReading(false)
-	case s.held && !full && len(s.outbox) <= s.maxOutbox()/2:
+	case s.held && !full && s.waiting() <= s.maxOutbox()/2:
 		s.held = false
-		s.heard = s.shard.settings.Now() // until now it was not listened to
+		s.heard = s.shard.now() // until now it was not listened to
 		s.line.SetReading(true)
 	}
 }
@@ -95,65 +117,160 @@ func (s *Session) Writable() {
 	s.pump()
 }
 
-// pump flushes the outbox, and then moves every cursor along by its budget, round robin.
+// pump flushes the outbox, and then moves every cursor along, round robin.
 func (s *Session) pump() {
 	if s.state == stateClosed {
 		return
 	}
 	s.Flush()
-	more := false
-	before := s.shard.written
-	for range len(s.subs) {
-		if s.blocked {
-			break
+	for range writesPerPump {
+		if s.blocked || len(s.subs) == 0 {
+			return
 		}
-		if s.shard.written-before >= writesPerPump {
-			more = true // others of the loop come first
-			break
-		}
-		if s.turn >= len(s.subs) {
+		if s.turn >= uint32(len(s.subs)) {
 			s.turn = 0
 		}
-		sub := s.subs[s.turn]
-		s.turn++ // before the line can be full: it will go on with the next one then
-		if s.deliver(sub.topic, sub.index) {
-			more = true
+		if more := s.push(int(s.turn), len(s.subs)); !more {
+			return
 		}
 	}
-	if more && !s.blocked {
-		s.shard.pumpLater(s)
+	if !s.blocked {
+		s.shard.pumpLater(s) // others of the loop come first
 	}
 }
 
-// deliver writes from a cursor on, once and at most its budget, and reports whether more is to be written.
-func (s *Session) deliver(t *topic, index uint32) (more bool) {
+// serve moves a cursor along in the course of a pass, and whichever others of the session are behind with it. It reports
+// whether that cursor owes more.
+func (s *Session) serve(t *topic, index uint32) (more bool) {
 	c := &t.cursors[index]
-	batch, ok := s.shard.frames(t.log, s.format.ID(), c.next)
-	if !ok {
-		var gap *wire.Gap
-		gap, c.next = t.log.Lost(c.next)
-		s.gap(gap)
-		s.flush()
-		return !s.blocked
+	batch, ok := channel.Batch{}, false
+	if len(s.subs) == 1 && s.out == nil {
+		batch, ok = s.shard.frames(t.log, s.format, c.next)
 	}
-	if len(batch.Bytes) == 0 {
+	if !ok || batch.After <= t.log.Tail() {
+		s.push(int(c.sub), min(len(s.subs), maxParts))
+		return !s.blocked && c.next <= t.log.Tail()
+	}
+	if len(batch.Bytes) > 0 { // one contiguous slice, to the tail: what nearly every delivery is
+		w := &s.shard.writing
+		w.parts = append(w.parts[:0], batch.Bytes)
+		s.wrote(c, &batch, s.write(w.parts, len(batch.Bytes)))
+	}
+	return false
+}
+
+// writing is a write that is being put together.
+type writing struct {
+	parts   [][]byte
+	batches []delivery
+	size    int // of the batches
+}
+
+// delivery is what a write carries of one cursor.
+type delivery struct {
+	cursor *cursor
+	batch  channel.Batch
+}
+
+// pushBytes is what one write carries of messages before the next cursor has to wait for another: as much as the kernel
+// holds for a connection.
+const pushBytes = 4 * cursorBudget
+
+// maxParts bounds what one write is put together from, and the cursors that are looked at for it.
+const maxParts = 16
+
+// push writes the outbox and what the cursors owe in one system call: from the cursor at first on, round robin, of as many
+// as look says. It reports whether more is to be written.
+func (s *Session) push(first, look int) (more bool) {
+	w := &s.shard.writing
+	w.parts, w.batches, w.size = w.parts[:0], w.batches[:0], 0
+	for i := range look {
+		at := (first + i) % len(s.subs)
+		if s.turn = uint32(at); len(w.batches) == maxParts || w.size >= pushBytes {
+			more = true // with this one next time
+			break
+		}
+		if s.collect(w, &s.subs[at]) {
+			more = true
+		}
+		s.turn++
+	}
+	size := w.size
+	if own := s.waiting(); own > 0 {
+		size += own
+		w.parts = append(w.parts, s.out.bytes)
+	}
+	for i := range w.batches {
+		w.parts = append(w.parts, w.batches[i].batch.Bytes)
+	}
+	if size == 0 {
+		s.settle(0)
 		return false
 	}
-	n := s.write(batch.Bytes)
-	if n == len(batch.Bytes) {
-		s.shard.Metrics.Delivered.Add(int64(batch.After - c.next))
-		c.next = batch.After
-		return c.next <= t.log.Tail()
+	n := s.write(w.parts, size)
+	own := min(n, s.waiting())
+	s.settle(own)
+	n -= own
+	for i := range w.batches {
+		d := &w.batches[i]
+		part := min(n, len(d.batch.Bytes))
+		s.wrote(d.cursor, &d.batch, part)
+		if n -= part; part < len(d.batch.Bytes) {
+			s.turn = d.cursor.sub + 1 // this one had a part: the next one's turn is first
+			break
+		}
 	}
-	next, rest := batch.Cut(n)
+	clear(w.parts) // of what was written nothing is held
+	clear(w.batches)
+	return more && !s.blocked
+}
+
+// collect adds what a cursor owes to a write, at most its budget, and reports whether more is left. What the cursor has
+// lost is told first.
+func (s *Session) collect(w *writing, sub *subscription) (more bool) {
+	t := sub.topic
+	c := &t.cursors[sub.index]
+	next, lost := c.next, false
+	for size := 0; len(w.batches) < maxParts; {
+		batch, ok := s.shard.frames(t.log, s.format, next)
+		if !ok {
+			if lost || next != c.next {
+				return true // lost while we read: it is told next time
+			}
+			var gap *wire.Gap
+			gap, c.next = t.log.Lost(c.next)
+			s.gap(gap)
+			next, lost = c.next, true
+			continue
+		}
+		if len(batch.Bytes) == 0 {
+			return false
+		}
+		if size > 0 && size+len(batch.Bytes) > cursorBudget {
+			return true
+		}
+		w.batches = append(w.batches, delivery{c, batch})
+		w.size += len(batch.Bytes)
+		size += len(batch.Bytes)
+		next = batch.After
+	}
+	return next <= t.log.Tail()
+}
+
+// wrote moves a cursor behind the n bytes of the batch that the line took.
+func (s *Session) wrote(c *cursor, batch *channel.Batch, n int) {
+	next, rest := batch.After, []byte(nil)
+	if n < len(batch.Bytes) {
+		next, rest = batch.Cut(n)
+	}
 	s.shard.Metrics.Delivered.Add(int64(next - c.next))
 	c.next = next
 	if len(rest) > 0 {
 		// Only the rest of the cut frame is copied: nothing of the log is held for a client that does not read.
-		s.outbox = append(s.outbox, rest...)
+		o := s.borrow()
+		o.bytes = append(o.bytes, rest...)
 		s.account()
 	}
-	return false
 }
 
 // gap tells the client what its cursor has lost.

@@ -9,9 +9,9 @@ import (
 
 // Line is the connection beneath a session. Its methods never block and never call back into the session.
 type Line interface {
-	// Write passes finished frames on and keeps none of b. n < len(b) without an error means that there is no room:
-	// Session.Writable will follow. After an error Session.Closed follows.
-	Write(b []byte) (n int, err error)
+	// Write passes finished frames on, those of all parts at once, and keeps none of them. n below the length of all without
+	// an error means that there is no room: Session.Writable will follow. After an error Session.Closed follows.
+	Write(parts [][]byte) (n int, err error)
 	// SetTimer sets when Session.Timer is called; it replaces the time set before.
 	SetTimer(at time.Time)
 	// SetReading stops and resumes the frames that come in.

@@ -208,8 +208,8 @@ func (m *model) consistent() error {
 	for _, s := range sh.sessions {
 		if s != nil {
 			subscriptions += len(s.subs)
-			if len(s.outbox) > sh.settings.MaxOutbox+2000 {
-				return fmt.Errorf("%d bytes in an outbox", len(s.outbox))
+			if s.waiting() > sh.settings.MaxOutbox+2000 {
+				return fmt.Errorf("%d bytes in an outbox", s.waiting())
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -217,7 +218,7 @@ func (r *rig) openAs(p *auth.Principal, format lineFormat) *client {
 	}
 	c := &client{rig: r, format: format, line: &testLine{room: endless, reading: true}}
 	c.line.resumed = func() { r.loop.Post(c.feed) }
-	c.s = r.shard.New(c.line, format, p)
+	c.s = r.shard.begin(c.line, format, p)
 	r.clients = append(r.clients, c)
 	return c
 }
@@ -345,7 +346,18 @@ type testLine struct {
 	closed  bool
 }
 
-func (l *testLine) Write(b []byte) (int, error) {
+// begin makes a session of its own.
+func (sh *Shard) begin(line Line, format Format, p *auth.Principal) *Session {
+	s := &Session{}
+	s.Begin(sh, line, format, p)
+	return s
+}
+
+func (l *testLine) Write(parts [][]byte) (int, error) {
+	b := parts[0]
+	if len(parts) > 1 {
+		b = slices.Concat(parts...)
+	}
 	l.writes++
 	if l.pause > 0 {
 		time.Sleep(l.pause)

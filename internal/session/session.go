@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -21,52 +22,75 @@ const (
 	stateClosed                      // the line is gone
 )
 
-// Session is one client's life on one line.
+// Session is one client's life on one line. The zero value is begun by [Session.Begin]. There are many, and nearly all of
+// them are idle, so what only a busy one needs hangs on a pointer.
 type Session struct {
 	shard     *Shard
 	line      Line
-	format    Format
 	principal *auth.Principal // nil until known
-	random    [8]byte         // the secret part of the id
-	slot      uint32
+	out       *outbox         // what is meant for this session alone; nil when there is nothing
+	subs      []subscription  // in no order
 
+	heard    moment // the last byte from the client
+	progress moment // the last write: since then the client took nothing, if the line is blocked
+	due      moment // the next ping while the session is open; otherwise the end of the time that its state has
+
+	random    [8]byte // the secret part of the id
+	slot      uint32
+	turn      uint32 // the place in subs of the cursor that is pumped next
+	inFlight  uint16 // publishes that the engine has in hand
+	format    channel.FormatID
 	state     state
+	malformed uint8
 	blocked   bool // the kernel has no room; Writable will come
 	pumping   bool // in the shard's list
-	held      bool // reading is stopped, by held()
-	borrowed  bool // outbox is the shard's scratch
-	malformed uint8
-	inFlight  uint16 // publishes that the engine has in hand
-
-	outbox  []byte         // finished frames meant for this session alone, and the rest of a cut one
-	charged int            // what the budget was charged for outbox
-	subs    []subscription // in no order
-	turn    int            // the place in subs of the cursor that is pumped next
-
-	heard    time.Time // the last byte from the client
-	progress time.Time // the last write: since then the client took nothing, if the line is blocked
-	deadline time.Time // of the state: to connect by, to be gone by
-	pinged   time.Time // the last ping
+	held      bool // reading is stopped, by hold()
 }
 
-// New begins a session on a line. principal is who the request was authenticated as, or nil when the connect frame has
+// outbox is finished frames meant for one session alone, and the rest of a cut one.
+type outbox struct {
+	bytes   []byte
+	charged int // what the budget was charged for it
+}
+
+// moment is a time on a shard: nanoseconds since it was made. A third of a time.Time.
+type moment int64
+
+// Begin begins a session on a line. principal is who the request was authenticated as, or nil when the connect frame has
 // to tell. The session has to be entered with the hub before.
-func (sh *Shard) New(line Line, format Format, principal *auth.Principal) *Session {
-	now := sh.settings.Now()
-	s := &Session{
+func (s *Session) Begin(sh *Shard, line Line, format Format, principal *auth.Principal) {
+	now := sh.now()
+	*s = Session{
 		shard:     sh,
 		line:      line,
-		format:    format,
+		format:    sh.formatOf(format),
 		principal: principal,
 		heard:     now,
 		progress:  now,
-		pinged:    now,
-		deadline:  now.Add(sh.settings.ConnectTimeout),
+		due:       now.add(sh.settings.ConnectTimeout),
 	}
 	_, _ = rand.Read(s.random[:]) // never fails (crypto/rand)
 	sh.enter(s)
-	line.SetTimer(s.deadline)
-	return s
+	line.SetTimer(sh.time(s.due))
+}
+
+func (m moment) add(d time.Duration) moment { return m + moment(d) }
+
+// Post runs f on the session's loop; false when that has ended. Safe for concurrent use.
+func (s *Session) Post(f func()) bool { return s.shard.loop.Post(f) }
+
+// Settings returns what the sessions of the node have in common. Safe for concurrent use.
+func (s *Session) Settings() *Settings { return &s.shard.settings }
+
+// Format is what the line's frames are laid down in.
+func (s *Session) Format() Format { return s.shard.formats[s.format] }
+
+// waiting is how many bytes the outbox holds.
+func (s *Session) waiting() int {
+	if s.out == nil {
+		return 0
+	}
+	return len(s.out.bytes)
 }
 
 // ID names the session: the node, the loop, the slot there, and a random part that makes it unguessable.
@@ -84,7 +108,7 @@ func (s *Session) ID() wire.SessionID {
 func (s *Session) Full() bool {
 	switch s.state {
 	case stateNew, stateOpen:
-		return len(s.outbox) > s.maxOutbox() || s.inFlight >= maxInFlight
+		return s.waiting() > s.maxOutbox() || s.inFlight >= maxInFlight
 	case stateAuthenticating:
 		return true
 	case stateClosing, stateClosed:
@@ -108,7 +132,7 @@ func (s *Session) maxOutbox() int {
 func (s *Session) Closing() bool { return s.state >= stateClosing }
 
 // Heard tells that bytes came from the client.
-func (s *Session) Heard() { s.heard = s.shard.settings.Now() }
+func (s *Session) Heard() { s.heard = s.shard.now() }
 
 // Frame takes one frame. data is not kept. What it leads to is written by [Session.Flush].
 func (s *Session) Frame(data []byte) {
@@ -117,7 +141,7 @@ func (s *Session) Frame(data []byte) {
 	}
 	f := &s.shard.frame
 	f.RequestID, f.Body = "", nil
-	if err := s.shard.decoder.Decode(s.format.Codec(), data, f); err != nil {
+	if err := s.shard.decoder.Decode(s.Format().Codec(), data, f); err != nil {
 		s.misunderstood(f.RequestID, err)
 		return
 	}
@@ -174,8 +198,8 @@ func (s *Session) send(f *wire.Frame) {
 	if s.Closing() {
 		return
 	}
-	s.borrow()
-	s.outbox = s.format.AppendFrame(s.outbox, f)
+	o := s.borrow()
+	o.bytes = s.Format().AppendFrame(o.bytes, f)
 }
 
 // Send puts finished bytes of the transport's own (a pong of its framing, say) into the outbox, in order with the
@@ -184,6 +208,6 @@ func (s *Session) Send(finished []byte) {
 	if s.Closing() {
 		return
 	}
-	s.borrow()
-	s.outbox = append(s.outbox, finished...)
+	o := s.borrow()
+	o.bytes = append(o.bytes, finished...)
 }

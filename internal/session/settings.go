@@ -24,7 +24,8 @@ type Settings struct {
 	IdleTimeout      time.Duration // without a byte from the client; 90 s
 	WriteTimeout     time.Duration // without a byte taken by the client; 90 s
 
-	Now func() time.Time // time.Now
+	// Now is the time as a loop has it: it need be no finer than the loop's rounds. time.Now
+	Now func() time.Time
 }
 
 // WithDefaults returns the settings with the defaults in place of zero values.

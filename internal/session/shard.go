@@ -22,6 +22,7 @@ type Shard struct {
 	settings Settings
 	loop     Loop
 	index    int
+	began    time.Time // moments count from here
 
 	// loop only
 	sessions []*Session // by slot; nil where free
@@ -31,10 +32,12 @@ type Shard struct {
 	pumping  []*Session // with several cursors behind, after they subscribed or could not be written to
 	decoder  wire.Decoder
 	frame    wire.Frame
-	scratch  []byte // the outbox of whichever session is being served
+	formats  [channel.MaxFormats]Format
+	scratch  outbox // that of whichever session is being served
 	lent     bool   // scratch is in use
-	writes   int    // system calls since the clock was looked at
-	written  int    // system calls in all
+	writing  writing
+	writes   int // system calls since the clock was looked at
+	written  int // system calls in all
 	last     lastBatch
 
 	mu    sync.Mutex // guards dirty
@@ -62,12 +65,30 @@ type lastBatch struct {
 
 // NewShard returns the shard of a loop; index tells it apart from the others of the node.
 func NewShard(settings Settings, loop Loop, index int) *Shard {
-	return &Shard{
+	sh := &Shard{
 		settings: settings.WithDefaults(),
 		loop:     loop,
 		index:    index,
 		topics:   make(map[wire.ChannelName]*topic),
 	}
+	sh.began = sh.settings.Now()
+	return sh
+}
+
+// now is the present moment.
+func (sh *Shard) now() moment { return sh.moment(sh.settings.Now()) }
+
+func (sh *Shard) moment(t time.Time) moment { return moment(t.Sub(sh.began)) }
+
+func (sh *Shard) time(m moment) time.Time { return sh.began.Add(time.Duration(m)) }
+
+// formatOf notes a format, so that sessions need only its number.
+func (sh *Shard) formatOf(f Format) channel.FormatID {
+	id := f.ID()
+	if sh.formats[id] == nil {
+		sh.formats[id] = f
+	}
+	return id
 }
 
 // Settings returns the settings in use. Safe for concurrent use.
@@ -132,8 +153,8 @@ func (sh *Shard) release(t *topic) {
 	sh.last = lastBatch{}
 }
 
-// writesPerPump bounds what one session with many cursors behind is given in one go: 8 writes of at most 64 KiB.
-const writesPerPump = 8
+// writesPerPump bounds what one session with many cursors behind is given in one go.
+const writesPerPump = 4
 
 // writesPerClock is how many writes pass between two looks at the clock: at some 5 microseconds each, often enough for
 // a slice of half a millisecond.
@@ -216,12 +237,7 @@ func (sh *Shard) serve(t *topic, index uint32) (more bool) {
 	if s.blocked || s.pumping {
 		return false // it will be pumped
 	}
-	if len(s.outbox) > 0 {
-		if s.flush(); s.blocked || s.state == stateClosing {
-			return false
-		}
-	}
-	return s.deliver(t, index)
+	return s.serve(t, index)
 }
 
 func (sh *Shard) timeLeft(end time.Time) bool {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
@@ -8,14 +9,13 @@ import (
 
 // Timer looks at everything that time decides, and sets the time of the next look.
 func (s *Session) Timer(now time.Time) {
-	settings := &s.shard.settings
 	switch s.state {
 	case stateNew, stateAuthenticating:
-		if !now.Before(s.deadline) {
+		if s.shard.moment(now) >= s.due {
 			s.Goodbye(wire.CloseConnectTimeout, "no connect frame came in time", 0)
 			return
 		}
-		s.line.SetTimer(s.deadline)
+		s.line.SetTimer(s.shard.time(s.due))
 		return
 	case stateClosing:
 		s.line.Close()
@@ -25,44 +25,42 @@ func (s *Session) Timer(now time.Time) {
 	case stateOpen:
 	}
 
-	idleAt := s.heard.Add(settings.IdleTimeout)
+	s.look(s.shard.moment(now))
+}
+
+// look ends an open session that has been silent, stuck or valid for too long, and pings one whose ping is due.
+func (s *Session) look(now moment) {
+	settings := &s.shard.settings
+	idleAt := s.heard.add(settings.IdleTimeout)
 	if s.held {
-		idleAt = now.Add(settings.IdleTimeout) // what it says is not read now, so silence is no sign
+		idleAt = now.add(settings.IdleTimeout) // what it says is not read now, so silence is no sign
 	}
-	stuckAt := s.progress.Add(settings.WriteTimeout)
-	expiresAt := s.principal.ExpiresAt
+	stuckAt := s.progress.add(settings.WriteTimeout)
+	expiresAt := moment(math.MaxInt64)
+	if at := s.principal.ExpiresAt; !at.IsZero() {
+		expiresAt = s.shard.moment(at)
+	}
 	switch {
-	case !now.Before(idleAt):
+	case now >= idleAt:
 		s.Goodbye(wire.CloseIdle, "nothing was heard within the heartbeat timeout", 0)
 		return
-	case s.blocked && !now.Before(stuckAt):
+	case s.blocked && now >= stuckAt:
 		s.Goodbye(wire.CloseWriteTimeout, "the client took nothing within the write timeout", 0)
 		return
-	case !expiresAt.IsZero() && !now.Before(expiresAt):
+	case now >= expiresAt:
 		s.Goodbye(wire.CloseExpired, "the credential has expired: connect again with a new one", 0)
 		return
 	}
-	if !now.Before(s.pinged.Add(settings.PingInterval)) {
-		s.pinged = now
-		s.borrow()
-		s.outbox = s.format.AppendPing(s.outbox)
+	if now >= s.due {
+		s.due = now.add(settings.PingInterval)
+		o := s.borrow()
+		o.bytes = s.Format().AppendPing(o.bytes)
 		s.Flush()
 	}
-
-	next := s.pinged.Add(settings.PingInterval)
-	if idleAt.Before(next) {
-		next = idleAt
-	}
 	if !s.blocked {
-		stuckAt = now.Add(settings.WriteTimeout) // the line may be blocked a moment from now, and nothing tells then
-	}
-	if stuckAt.Before(next) {
-		next = stuckAt
-	}
-	if !expiresAt.IsZero() && expiresAt.Before(next) {
-		next = expiresAt
+		stuckAt = now.add(settings.WriteTimeout) // the line may be blocked a moment from now, and nothing tells then
 	}
 	if !s.Closing() {
-		s.line.SetTimer(next)
+		s.line.SetTimer(s.shard.time(min(s.due, idleAt, stuckAt, expiresAt)))
 	}
 }

@@ -5,31 +5,30 @@ import (
 	"unicode/utf8"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
-	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/netloop"
 	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
 // conn is one line on its loop. To netloop it is the handler of the connection, to the session the line. All of it is
-// for the loop alone.
+// for the loop alone. There are many, and nearly all of them are idle: together with its session a line is one small
+// struct, and what only a busy one needs hangs on a pointer.
 type conn struct {
 	netloop.Conn
-	loop    session.Loop
-	session *session.Session
-	format  Format
-	limit   int    // bytes of a message
-	pending []byte // read, and not consumed: an incomplete frame, or frames that there was no room for
+	session  session.Session
+	in       *input // nil when nothing waits
+	expanded int32  // bytes that compressed messages came to in this turn
+	held     bool   // the session wants no more frames
+	stopped  bool   // this turn left something behind for want of room
+	posted   bool   // the next turn is
+	echo     bool   // messages go back as they came; for conformance tests
+}
+
+// input is what came in and is not consumed.
+type input struct {
+	pending []byte // an incomplete frame, or frames that there was no room for
 	message assembler
-	budget  *channel.Budget
-	charged int // what the budget was charged for the two before
-
-	held     bool // the session wants no more frames
-	stopped  bool // this turn left something behind for want of room
-	posted   bool // the next turn is
-	expanded int  // bytes that compressed messages came to in this turn
-
-	echo bool // messages go back as they came; for conformance tests
+	charged int // what the budget was charged for both
 }
 
 var (
@@ -41,19 +40,29 @@ var (
 // slice of other work takes.
 const turnBytes = 128 << 10
 
-func newConn(loop session.Loop, nc netloop.Conn, shard *session.Shard, format Format, principal *auth.Principal) *conn {
-	settings := shard.Settings()
-	c := &conn{Conn: nc, loop: loop, format: format, limit: settings.MaxFrameBytes, budget: settings.Budget}
-	c.session = shard.New(c, format, principal)
+func newConn(nc netloop.Conn, shard *session.Shard, format Format, principal *auth.Principal) *conn {
+	c := &conn{Conn: nc}
+	c.session.Begin(shard, c, format, principal)
 	return c
+}
+
+// format is what the line carries.
+func (c *conn) format() Format { return c.session.Format().(Format) }
+
+// Write implements [session.Line].
+func (c *conn) Write(parts [][]byte) (int, error) {
+	if len(parts) == 1 {
+		return c.Conn.Write(parts[0])
+	}
+	return netloop.Writev(c.Conn, parts)
 }
 
 // Read implements [netloop.Handler].
 func (c *conn) Read(b []byte) {
 	c.session.Heard()
-	if len(c.pending) > 0 {
-		c.pending = append(c.pending, b...)
-		b = c.pending
+	if c.in != nil && len(c.in.pending) > 0 {
+		c.in.pending = append(c.in.pending, b...)
+		b = c.in.pending
 	}
 	c.turn(b)
 }
@@ -62,7 +71,12 @@ func (c *conn) Read(b []byte) {
 // before more is read; unless the session has no room even now, and will tell when it has.
 func (c *conn) turn(b []byte) {
 	c.stopped, c.expanded = false, 0
-	c.keep(c.consume(b))
+	var message assembler
+	if c.in != nil {
+		message = c.in.message
+	}
+	rest := c.consume(b, &message)
+	c.keep(rest, &message)
 	c.session.Flush()
 	switch {
 	case c.held:
@@ -80,32 +94,47 @@ func (c *conn) goOn() {
 		return
 	}
 	c.posted = true
-	c.loop.Post(func() {
+	c.session.Post(func() {
 		c.posted = false
-		c.turn(c.pending)
+		var pending []byte
+		if c.in != nil {
+			pending = c.in.pending
+		}
+		c.turn(pending)
 	})
 }
 
-// keep remembers what was not consumed. rest may be a part of pending.
-func (c *conn) keep(rest []byte) {
-	if len(rest) == 0 {
-		c.pending = nil
-	} else {
-		c.pending = append(c.pending[:0], rest...)
+// keep remembers what was not consumed, and the message begun. rest may be a part of what was pending.
+func (c *conn) keep(rest []byte, message *assembler) {
+	if len(rest) == 0 && message.idle() || c.session.Closing() {
+		c.forget()
+		return
 	}
-	c.account()
+	if c.in == nil {
+		c.in = &input{}
+	}
+	in := c.in
+	in.message = *message
+	if in.pending = append(in.pending[:0], rest...); len(rest) == 0 {
+		in.pending = nil
+	}
+	if held := cap(in.pending) + cap(in.message.content); held != in.charged {
+		c.session.Settings().Budget.Charge(held - in.charged)
+		in.charged = held
+	}
 }
 
-// account charges the budget for input that waits.
-func (c *conn) account() {
-	if held := cap(c.pending) + cap(c.message.content); held != c.charged {
-		c.budget.Charge(held - c.charged)
-		c.charged = held
+// forget lets go of all input.
+func (c *conn) forget() {
+	if c.in != nil {
+		c.session.Settings().Budget.Charge(-c.in.charged)
+		c.in = nil
 	}
 }
 
 // consume takes whole frames from the beginning of b and returns the rest. It changes b.
-func (c *conn) consume(b []byte) (rest []byte) {
+func (c *conn) consume(b []byte, message *assembler) (rest []byte) {
+	limit, reserved := c.session.Settings().MaxFrameBytes, c.format().reserved()
 	for len(b) > 0 {
 		if c.session.Closing() {
 			return nil
@@ -114,9 +143,9 @@ func (c *conn) consume(b []byte) (rest []byte) {
 			c.stopped = true
 			return b
 		}
-		h, ok, bad := readHeader(b, c.limit, c.format.reserved())
+		h, ok, bad := readHeader(b, limit, reserved)
 		if bad == nil && ok {
-			bad = c.message.admit(h, c.limit)
+			bad = message.admit(h, limit)
 		}
 		complete := ok && len(b) >= h.size+h.length
 		switch {
@@ -125,9 +154,9 @@ func (c *conn) consume(b []byte) (rest []byte) {
 			payload := b[h.size : h.size+h.length]
 			b = b[h.size+h.length:]
 			unmask(payload, h.key)
-			bad = c.frame(h, payload)
+			bad = c.frame(h, payload, message)
 		case ok:
-			bad = c.message.peek(h, b[h.size:])
+			bad = message.peek(h, b[h.size:])
 		}
 		if bad != nil {
 			c.session.Refuse(bad.code, bad.reason)
@@ -140,7 +169,7 @@ func (c *conn) consume(b []byte) (rest []byte) {
 	return nil
 }
 
-func (c *conn) frame(h header, payload []byte) *refusal {
+func (c *conn) frame(h header, payload []byte, message *assembler) *refusal {
 	switch h.opcode {
 	case opPing:
 		c.session.Send(appendControl(nil, opPong, payload))
@@ -156,7 +185,7 @@ func (c *conn) frame(h header, payload []byte) *refusal {
 		return nil
 	case opContinuation, opText, opBinary:
 	}
-	m, done, bad := c.message.add(h, payload)
+	m, done, bad := message.add(h, payload)
 	if bad != nil || !done {
 		return bad
 	}
@@ -165,8 +194,9 @@ func (c *conn) frame(h header, payload []byte) *refusal {
 
 // take hands a complete message to the session.
 func (c *conn) take(m message) *refusal {
-	if m.op != c.format.op && !c.echo {
-		if c.format.op == opText {
+	format := c.format()
+	if m.op != format.op && !c.echo {
+		if format.op == opText {
 			return refuse(wire.CloseUnsupportedData, "the subprotocol "+SubprotocolJSON+" takes text messages")
 		}
 		return refuse(wire.CloseUnsupportedData, "the subprotocol "+SubprotocolProtobuf+" takes binary messages")
@@ -175,16 +205,16 @@ func (c *conn) take(m message) *refusal {
 		f := inflaters.Get().(*inflater)
 		defer f.release()
 		var bad *refusal
-		if m.content, bad = f.expand(m.content, c.limit); bad != nil {
+		if m.content, bad = f.expand(m.content, c.session.Settings().MaxFrameBytes); bad != nil {
 			return bad
 		}
-		c.expanded += len(m.content)
+		c.expanded += int32(min(len(m.content), turnBytes))
 		if m.op == opText && !utf8.Valid(m.content) {
 			return badText()
 		}
 	}
 	if c.echo {
-		c.session.Send(c.format.appendData(nil, m.op, m.content))
+		c.session.Send(format.appendData(nil, m.op, m.content))
 		return nil
 	}
 	if m.op == opText && string(m.content) == "ping" {
@@ -204,15 +234,14 @@ func (c *conn) Timer(now time.Time) { c.session.Timer(now) }
 
 // Closed implements [netloop.Handler].
 func (c *conn) Closed(err error) {
-	c.pending, c.message = nil, assembler{}
-	c.account()
+	c.forget()
 	c.session.Closed(err)
 }
 
 // SetReading implements [session.Line]. What was kept while reading was stopped comes first, in a turn of its own.
 func (c *conn) SetReading(on bool) {
 	c.held = !on
-	if on && len(c.pending) > 0 {
+	if on && c.in != nil && len(c.in.pending) > 0 {
 		c.goOn()
 		return
 	}

@@ -153,7 +153,7 @@ func (h *Handler) upgrade(w http.ResponseWriter, u upgrade) error {
 
 // line begins the session of a connection that was upgraded.
 func (h *Handler) line(l *netloop.Loop, c netloop.Conn, u upgrade) *conn {
-	line := newConn(l, c, h.opts.Shards[l.Index()], u.format, u.principal)
+	line := newConn(c, h.opts.Shards[l.Index()], u.format, u.principal)
 	line.echo = h.opts.echo
 	return line
 }

@@ -24,6 +24,9 @@ type assembler struct {
 	peeked    int    // the same of the frame that is coming in
 }
 
+// idle reports whether there is nothing to go on with.
+func (a *assembler) idle() bool { return a.op == 0 && a.peeked == 0 }
+
 // admit refuses a frame that its header alone shows to be out of place, or more than limit allows the message: before
 // its payload is waited for. Whatever is on its way, the content and the frame together stay within the limit.
 func (a *assembler) admit(h header, limit int) *refusal {
