@@ -86,11 +86,10 @@ func (s *Session) write(parts [][]byte, size int) int {
 	sh.written++
 	sh.Metrics.Writes.Add(1)
 	sh.Metrics.Bytes.Add(int64(n))
-	// A write is tried only when there was room, so each one is a sign of life, or the moment the waiting begins.
-	s.progress = sh.now()
-	s.blocked = n < size
-	if err != nil {
-		s.blocked = true // nothing more can be written; Closed follows
+	// A write is tried only when there was room, so each one that is short is a sign of life, or the moment the waiting
+	// begins. After one that failed nothing more can be written, and Closed follows.
+	if s.blocked = n < size || err != nil; s.blocked {
+		s.progress = sh.now()
 	}
 	return n
 }

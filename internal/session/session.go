@@ -32,7 +32,7 @@ type Session struct {
 	subs      []subscription  // in no order
 
 	heard    moment // the last byte from the client
-	progress moment // the last write: since then the client took nothing, if the line is blocked
+	progress moment // since when the client took nothing, while the line is blocked
 	due      moment // the next ping while the session is open; otherwise the end of the time that its state has
 
 	random    [8]byte // the secret part of the id
