@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,7 +29,12 @@ const flushTail = "\x00\x00\xff\xff"
 // offersDeflate reports whether one of the client's offers can be agreed to: all but those that ask for a smaller
 // window of the server's than the 32 KiB that it compresses with.
 func offersDeflate(h http.Header) bool {
-	return slices.ContainsFunc(tokens(h, "Sec-Websocket-Extensions"), acceptable)
+	for offer := range tokens(h, "Sec-Websocket-Extensions") {
+		if acceptable(offer) {
+			return true
+		}
+	}
+	return false
 }
 
 func acceptable(offer string) bool {

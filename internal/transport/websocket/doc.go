@@ -7,6 +7,7 @@
 //
 //	handler.go   the handshake, and who may come in
 //	listen.go    the same on the loops, without net/http
+//	head.go      the heads of requests there
 //	conn.go      one line on its loop: between netloop and session
 //	header.go    frame headers, read and written
 //	message.go   fragments, UTF-8, control frames

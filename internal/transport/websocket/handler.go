@@ -4,6 +4,7 @@ import (
 	"crypto/sha1" //nolint:gosec // the handshake of RFC 6455 asks for it; nothing is kept safe by it
 	"encoding/base64"
 	"errors"
+	"iter"
 	"net"
 	"net/http"
 	"strings"
@@ -37,6 +38,7 @@ type Options struct {
 type Handler struct {
 	opts  Options
 	slots chan struct{}
+	heads []headReader // of each loop, and for it alone
 }
 
 // writeTimeout bounds the writing of the handshake's answer, which is a few hundred bytes.
@@ -47,7 +49,7 @@ func NewHandler(opts Options) *Handler {
 	if opts.MaxHandshakes == 0 {
 		opts.MaxHandshakes = 1024
 	}
-	return &Handler{opts: opts, slots: make(chan struct{}, opts.MaxHandshakes)}
+	return &Handler{opts: opts, slots: make(chan struct{}, opts.MaxHandshakes), heads: make([]headReader, len(opts.Group.Loops()))}
 }
 
 // ServeHTTP implements [http.Handler]. Whatever is wrong is answered before the upgrade, as an ordinary response with
@@ -171,7 +173,7 @@ func answer(nc net.Conn, u upgrade) error {
 // appendAnswer appends the response that ends a handshake.
 func appendAnswer(b []byte, u upgrade) []byte {
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
-	b = append(b, acceptKey(u.key)...)
+	b = appendAcceptKey(b, u.key)
 	if u.subprotocol != "" {
 		b = append(b, "\r\nSec-WebSocket-Protocol: "...)
 		b = append(b, u.subprotocol...)
@@ -182,11 +184,16 @@ func appendAnswer(b []byte, u upgrade) []byte {
 	return append(b, "\r\n\r\n"...)
 }
 
-// acceptKey proves that the request was understood (RFC 6455, section 4.2.2).
-func acceptKey(key string) string {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // see above
-	return base64.StdEncoding.EncodeToString(sum[:])
+// appendAcceptKey appends what proves that the request was understood (RFC 6455, section 4.2.2).
+func appendAcceptKey(b []byte, key string) []byte {
+	const magic = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+	var both [keyLength + len(magic)]byte
+	sum := sha1.Sum(append(append(both[:0], key...), magic...)) //nolint:gosec // see above
+	return base64.StdEncoding.AppendEncode(b, sum[:])
 }
+
+// keyLength is that of a Sec-WebSocket-Key: 16 bytes in base64.
+const keyLength = 24
 
 // badRequest is why a request is not upgraded.
 type badRequest struct {
@@ -205,7 +212,6 @@ func (b *badRequest) answer(w http.ResponseWriter) {
 // checkUpgrade checks the request (RFC 6455, section 4.2.1) and returns its key.
 func checkUpgrade(r *http.Request) (key string, bad *badRequest) {
 	key = r.Header.Get("Sec-WebSocket-Key")
-	raw, err := base64.StdEncoding.DecodeString(key)
 	switch {
 	case r.Method != http.MethodGet:
 		return "", &badRequest{http.StatusMethodNotAllowed, "a WebSocket handshake is a GET", [2]string{"Allow", "GET"}}
@@ -215,16 +221,26 @@ func checkUpgrade(r *http.Request) (key string, bad *badRequest) {
 		return "", &badRequest{http.StatusUpgradeRequired, "this is a WebSocket endpoint: connect to it with a WebSocket client, or open the console at /", [2]string{"Upgrade", "websocket"}}
 	case r.Header.Get("Sec-WebSocket-Version") != "13":
 		return "", &badRequest{http.StatusUpgradeRequired, "expected Sec-WebSocket-Version: 13", [2]string{"Sec-WebSocket-Version", "13"}}
-	case err != nil || len(raw) != 16 || len(r.Header.Values("Sec-WebSocket-Key")) != 1:
+	case !validKey(key) || len(r.Header.Values("Sec-WebSocket-Key")) != 1:
 		return "", &badRequest{http.StatusBadRequest, "expected one Sec-WebSocket-Key of 16 bytes in base64", [2]string{}}
 	}
 	return key, nil
 }
 
+// validKey reports whether the key is 16 bytes in base64.
+func validKey(key string) bool {
+	var raw [keyLength]byte
+	if len(key) != keyLength {
+		return false
+	}
+	n, err := base64.StdEncoding.Decode(raw[:], append(make([]byte, 0, keyLength), key...))
+	return err == nil && n == 16
+}
+
 // choose picks the first subprotocol that the gateway knows. The one that carries a token is none.
 func choose(r *http.Request) (f Format, subprotocol string, bad *badRequest) {
 	asked := false
-	for _, name := range tokens(r.Header, "Sec-WebSocket-Protocol") {
+	for name := range tokens(r.Header, "Sec-Websocket-Protocol") {
 		switch {
 		case name == SubprotocolJSON:
 			return JSON, name, nil
@@ -241,7 +257,7 @@ func choose(r *http.Request) (f Format, subprotocol string, bad *badRequest) {
 }
 
 func hasToken(h http.Header, name, token string) bool {
-	for _, t := range tokens(h, name) {
+	for t := range tokens(h, name) {
 		if strings.EqualFold(t, token) {
 			return true
 		}
@@ -252,15 +268,17 @@ func hasToken(h http.Header, name, token string) bool {
 // maxTokens bounds the list items that are looked at in one header.
 const maxTokens = 32
 
-func tokens(h http.Header, name string) []string {
-	var list []string
-	for _, value := range h.Values(name) {
-		for item := range strings.SplitSeq(value, ",") {
-			if len(list) == maxTokens {
-				return list
+// tokens are the items of the lists in a header.
+func tokens(h http.Header, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		left := maxTokens
+		for _, value := range h.Values(name) {
+			for item := range strings.SplitSeq(value, ",") {
+				if left == 0 || !yield(strings.TrimSpace(item)) {
+					return
+				}
+				left--
 			}
-			list = append(list, strings.TrimSpace(item))
 		}
 	}
-	return list
 }

@@ -130,7 +130,7 @@ func TestHandshakeAnswers(t *testing.T) {
 }
 
 func TestAcceptKey(t *testing.T) {
-	if got := acceptKey("dGhlIHNhbXBsZSBub25jZQ=="); got != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+	if got := string(appendAcceptKey(nil, "dGhlIHNhbXBsZSBub25jZQ==")); got != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 		t.Errorf("the sample of RFC 6455 gives %q", got)
 	}
 }

@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -21,8 +20,9 @@ import (
 // net/http. Where the loops cannot accept, that is ln itself, and net/http sees everything.
 func (h *Handler) Listen(ln net.Listener, path string) (net.Listener, error) {
 	rest := &remainder{Listener: ln, conns: make(chan net.Conn), closed: make(chan struct{})}
+	e := &entry{handler: h, path: path, rest: rest}
 	stop, err := h.opts.Group.Listen(ln, func(l *netloop.Loop, c netloop.Taken, remote netip.AddrPort) netloop.Handler {
-		g := &greeter{handler: h, loop: l, conn: c, path: path, remote: remote, rest: rest}
+		g := &greeter{entry: e, loop: l, conn: c, remote: remote}
 		c.SetTimer(time.Now().Add(headTimeout))
 		return g
 	})
@@ -110,19 +110,22 @@ func (c *begunConn) CloseWrite() error {
 	return half.CloseWrite()
 }
 
+// entry is what the connections of one listener have in common.
+type entry struct {
+	handler *Handler
+	path    string
+	rest    *remainder
+}
+
 // greeter reads the head of a connection's first request, and makes a line of the connection, or passes it on. It is the
 // connection's handler only until then. Loop only.
 type greeter struct {
-	handler *Handler
-	loop    *netloop.Loop
-	conn    netloop.Taken
-	path    string
-	remote  netip.AddrPort
-	rest    *remainder
-
-	head    []byte
-	scanned int  // no end of the head begins before it
-	over    bool // refused, or the connection is gone
+	*entry
+	loop   *netloop.Loop
+	conn   netloop.Taken
+	remote netip.AddrPort
+	head   []byte // what came so far of a head in pieces
+	over   bool   // refused, or the connection is gone
 }
 
 // headEnd is what stands behind the last line of a request's head.
@@ -133,23 +136,29 @@ func (g *greeter) Read(b []byte) {
 	if g.over {
 		return
 	}
-	g.head = append(g.head, b...)
-	i := bytes.Index(g.head[g.scanned:], headEnd)
-	if i >= 0 {
-		g.request(g.scanned + i + len(headEnd))
+	scanned := max(len(g.head)-len(headEnd)+1, 0) // no end of the head begins before it
+	if len(g.head) > 0 {
+		g.head = append(g.head, b...)
+		b = g.head
+	}
+	if i := bytes.Index(b[scanned:], headEnd); i >= 0 {
+		end := scanned + i + len(headEnd)
+		g.request(b[:end], b[end:])
 		return
 	}
-	g.scanned = max(len(g.head)-len(headEnd)+1, 0)
+	if len(g.head) == 0 {
+		g.head = bytes.Clone(b)
+	}
 	if len(g.head) > maxHeadBytes {
 		g.refuse(&badRequest{status: http.StatusRequestHeaderFieldsTooLarge, reason: fmt.Sprintf("the head of a request has at most %d bytes", maxHeadBytes)})
 	}
 }
 
-// request looks at the request whose head ends at end.
-func (g *greeter) request(end int) {
-	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(g.head[:end])))
-	if err != nil || r.URL.Path != g.path || !hasToken(r.Header, "Upgrade", "websocket") || end > maxHeadBytes {
-		g.passOn()
+// request looks at the request of a whole head. What came behind it is the line's, or belongs to net/http as well.
+func (g *greeter) request(head, behind []byte) {
+	r := g.handler.heads[g.loop.Index()].read(head, g.path)
+	if r == nil || len(head) > maxHeadBytes {
+		g.passOn(append(bytes.Clone(head), behind...))
 		return
 	}
 	r.RemoteAddr = g.remote.String()
@@ -158,18 +167,18 @@ func (g *greeter) request(end int) {
 	case bad != nil:
 		g.refuse(bad)
 	case credential == nil:
-		g.open(u, end)
+		g.open(u, behind)
 	case credential.Token == "":
 		// Nothing was presented, so there is nothing to look up that could take long.
 		u.principal, bad = g.handler.authenticated(g.handler.opts.Hub.Authenticate(context.Background(), *credential))
-		g.decide(u, end, bad)
+		g.decide(u, behind, bad)
 	default:
-		g.authenticate(u, *credential, end)
+		g.authenticate(u, *credential, bytes.Clone(behind))
 	}
 }
 
 // authenticate asks a worker, and reads nothing meanwhile.
-func (g *greeter) authenticate(u upgrade, credential auth.Credential, end int) {
+func (g *greeter) authenticate(u upgrade, credential auth.Credential, behind []byte) {
 	select {
 	case g.handler.slots <- struct{}{}:
 	default:
@@ -186,26 +195,28 @@ func (g *greeter) authenticate(u upgrade, credential auth.Credential, end int) {
 			var bad *badRequest
 			u.principal, bad = g.handler.authenticated(p, err)
 			g.conn.SetReading(true)
-			g.decide(u, end, bad)
+			g.decide(u, behind, bad)
 		})
 	})
 }
 
-func (g *greeter) decide(u upgrade, end int, bad *badRequest) {
+func (g *greeter) decide(u upgrade, behind []byte, bad *badRequest) {
 	if bad != nil {
 		g.refuse(bad)
 		return
 	}
-	g.open(u, end)
+	g.open(u, behind)
 }
 
 // open answers 101 and makes the connection a line.
-func (g *greeter) open(u upgrade, end int) {
+func (g *greeter) open(u upgrade, behind []byte) {
 	if bad := g.handler.enter(); bad != nil {
 		g.refuse(bad)
 		return
 	}
-	b := appendAnswer(nil, u)
+	scratch := &g.handler.heads[g.loop.Index()].answer
+	b := appendAnswer((*scratch)[:0], u)
+	*scratch = b
 	if n, err := g.conn.Write(b); err != nil || n < len(b) {
 		// The first bytes of a connection always find room, unless it is broken.
 		g.handler.opts.Hub.Leave()
@@ -214,8 +225,8 @@ func (g *greeter) open(u upgrade, end int) {
 	}
 	line := g.handler.line(g.loop, g.conn, u)
 	g.conn.SetHandler(line)
-	if rest := g.head[end:]; len(rest) > 0 {
-		line.Read(rest)
+	if len(behind) > 0 {
+		line.Read(behind)
 	}
 }
 
@@ -238,14 +249,14 @@ func (g *greeter) refuse(bad *badRequest) {
 }
 
 // passOn gives the connection to net/http, with what was read of it.
-func (g *greeter) passOn() {
+func (g *greeter) passOn(begun []byte) {
 	g.over = true
 	nc, err := g.conn.Detach()
 	if err != nil {
 		g.handler.opts.Hub.Logger().Debug("a connection could not be passed on", "error", err)
 		return
 	}
-	g.rest.pass(&begunConn{Conn: nc, begun: g.head})
+	g.rest.pass(&begunConn{Conn: nc, begun: begun})
 }
 
 // Writable implements [netloop.Handler].

@@ -105,7 +105,7 @@ func (c *taken) Close()                       { c.closed = true }
 func (c *taken) SetHandler(h netloop.Handler) { c.handler = h }
 func (c *taken) Detach() (net.Conn, error)    { c.gone = true; return nil, net.ErrClosed }
 func (c *taken) greeter(r *rig, h *Handler) *greeter {
-	return &greeter{handler: h, loop: r.group.Loops()[0], conn: c, path: "/any", remote: netip.MustParseAddrPort("127.0.0.1:1")}
+	return &greeter{entry: &entry{handler: h, path: "/any"}, loop: r.group.Loops()[0], conn: c, remote: netip.MustParseAddrPort("127.0.0.1:1")}
 }
 
 func TestWhoeverIsSilentIsClosed(t *testing.T) {
