@@ -23,7 +23,7 @@ type acceptor interface {
 }
 
 // Listen accepts the connections of ln on the group's first loop and spreads them over all. newHandler is called on
-// the connection's loop. stop ends it; ln stays open. Where the loops have no epoll, or ln is no plain socket, the error
+// the connection's loop. The socket is the group's from now on, until stop ends it; ln is closed. Where the loops have no epoll, or ln is no plain socket, the error
 // is errors.ErrUnsupported.
 func (g *Group) Listen(ln net.Listener, newHandler func(l *Loop, c Taken, remote netip.AddrPort) Handler) (stop func(), err error) {
 	first, ok := g.loops[0].poller.(acceptor)
