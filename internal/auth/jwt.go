@@ -38,6 +38,7 @@ type JWTOptions struct {
 type JWT struct {
 	options JWTOptions
 	parser  *jwt.Parser
+	rights  *rightsCache
 }
 
 // claims are what a token says. Its rights replace the default ones altogether.
@@ -76,7 +77,7 @@ func NewJWT(options JWTOptions) (*JWT, error) {
 	if options.Audience != "" {
 		parse = append(parse, jwt.WithAudience(options.Audience))
 	}
-	return &JWT{options: options, parser: jwt.NewParser(parse...)}, nil
+	return &JWT{options: options, parser: jwt.NewParser(parse...), rights: newRightsCache()}, nil
 }
 
 func checkSecret(secret []byte) error {
@@ -132,7 +133,7 @@ func (j *JWT) principal(said *claims) (*Principal, error) {
 		p.ExpiresAt = said.ExpiresAt.Add(j.options.Leeway) // or a line that was let in within the leeway would end at once
 	}
 	if said.Magpie != nil {
-		rights, err := NewRights(*said.Magpie)
+		rights, err := j.rights.of(*said.Magpie)
 		if err != nil {
 			return nil, unauthenticated("the token's claim magpie cannot be used: %s", err)
 		}

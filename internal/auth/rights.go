@@ -42,9 +42,10 @@ type Grants struct {
 	Call      []string `json:"call,omitempty"`
 }
 
-// Rights are compiled [Grants]: immutable, and safe for use by many goroutines. The zero value grants nothing.
+// Rights are compiled [Grants]: immutable, and safe for use by many goroutines. The zero value grants nothing. Copies share
+// what they stand for, since most principals have the rights of many others.
 type Rights struct {
-	of [actions]patterns
+	of *[actions]patterns
 }
 
 // patterns is one list: names in full are looked up, those with wildcards tried one after the other.
@@ -55,7 +56,7 @@ type patterns struct {
 
 // NewRights compiles grants. Its error names the pattern that is none, and its list.
 func NewRights(grants Grants) (Rights, error) {
-	var r Rights
+	r := Rights{of: new([actions]patterns)}
 	for i, list := range [actions][]string{Publish: grants.Publish, Subscribe: grants.Subscribe, Call: grants.Call} {
 		if len(list) > MaxPatterns {
 			return Rights{}, fmt.Errorf("%s: %d patterns: at most %d are allowed", Action(i), len(list), MaxPatterns)
@@ -96,7 +97,7 @@ func (p *patterns) add(text string) error {
 }
 
 func (r *Rights) allow(action Action, name string) bool {
-	if action >= actions {
+	if action >= actions || r.of == nil {
 		return false
 	}
 	list := &r.of[action]
