@@ -71,6 +71,7 @@ func TestMetricsMove(t *testing.T) {
 		sh.Metrics.Gaps.Add(1000 * n)
 		sh.Metrics.Subscriptions.Add(10_000 * n)
 		sh.Metrics.Malformed.Add(100_000 * n)
+		sh.Metrics.Late.Add(1_000_000 * n)
 	}
 
 	after := figures(t, metrics)
@@ -93,6 +94,7 @@ func TestMetricsMove(t *testing.T) {
 		"magpie_gaps_total":                    3000,
 		"magpie_line_memory_bytes":             777,
 		"magpie_malformed_frames_total":        300_000,
+		"magpie_late_answers_total":            3_000_000,
 	}
 	if held := after["magpie_channel_memory_bytes"]; held <= before["magpie_channel_memory_bytes"] {
 		t.Errorf("the channels hold %v bytes after publishing, %v before", held, before["magpie_channel_memory_bytes"])

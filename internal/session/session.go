@@ -131,6 +131,9 @@ func (s *Session) maxOutbox() int {
 // Closing reports whether the session is over: frames that still come in are of no interest.
 func (s *Session) Closing() bool { return s.state >= stateClosing }
 
+// Open reports whether the client is connected, and is not being sent away.
+func (s *Session) Open() bool { return s.state == stateOpen }
+
 // Heard tells that bytes came from the client.
 func (s *Session) Heard() { s.heard = s.shard.now() }
 
@@ -149,6 +152,21 @@ func (s *Session) Frame(data []byte) {
 		return
 	}
 	s.dispatch(f.RequestID, f.Body)
+}
+
+// Answer takes a frame ahead of those that wait while the session is full, if it is one that must not wait with them: what
+// the client owes to others. It reports whether it was; otherwise nothing has happened. data is not kept.
+func (s *Session) Answer(data []byte) bool {
+	f := &s.shard.frame
+	if s.state != stateOpen || s.shard.decoder.Decode(s.Format().Codec(), data, f) != nil {
+		return false
+	}
+	switch f.Body.(type) {
+	case *wire.Reply, *wire.Progress, *wire.Error, *wire.Pong:
+		s.dispatch(f.RequestID, f.Body)
+		return true
+	}
+	return false // a cancel and a credit too: the call that they are about may be among those that wait
 }
 
 // misunderstood answers a frame that could not be decoded. One of an unknown type is well formed, and may come from a
@@ -182,7 +200,7 @@ func (s *Session) dispatch(requestID string, body wire.Body) {
 		// A pong has been heard, which is all it is for. Calls of the gateway's own methods are answered at once, so a
 		// cancel or a credit for one comes late.
 	case *wire.Reply, *wire.Progress, *wire.Error:
-		// The gateway has no call open with this client: a late answer is dropped.
+		s.shard.Metrics.Late.Add(1) // the gateway has no call open with this client
 	default:
 		s.fail(requestID, wire.Errorf(wire.CodeInvalidArgument, "a frame of type %q is sent by the gateway only: expected connect, subscribe, unsubscribe, publish, call or ping", body.Type()))
 	}

@@ -54,6 +54,7 @@ type ShardMetrics struct {
 	Gaps          atomic.Int64
 	Subscriptions atomic.Int64 // now
 	Malformed     atomic.Int64
+	Late          atomic.Int64 // answers to calls that are not open
 }
 
 // lastBatch remembers the frames that were written last: most subscribers of a channel stand at the same place.

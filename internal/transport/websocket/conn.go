@@ -27,6 +27,7 @@ type conn struct {
 // input is what came in and is not consumed.
 type input struct {
 	pending []byte // an incomplete frame, or frames that there was no room for
+	looked  picked // through pending
 	message assembler
 	charged int // what the budget was charged for both
 }
@@ -72,14 +73,24 @@ func (c *conn) Read(b []byte) {
 func (c *conn) turn(b []byte) {
 	c.stopped, c.expanded = false, 0
 	var message assembler
+	var looked picked
 	if c.in != nil {
-		message = c.in.message
+		message, looked = c.in.message, c.in.looked
 	}
 	rest := c.consume(b, &message)
-	c.keep(rest, &message)
+	if looked.whole == 0 || len(rest) < len(b) {
+		looked = picked{fragmented: message.op != 0}
+	}
+	if c.stopped && c.session.Full() && c.session.Open() {
+		rest, looked = c.pick(rest, looked)
+	} else {
+		looked = picked{}
+	}
+	c.keep(rest, &message, looked)
 	c.session.Flush()
 	switch {
 	case c.held:
+		c.Conn.SetReading(c.room())
 	case c.stopped:
 		c.goOn()
 	default:
@@ -105,7 +116,7 @@ func (c *conn) goOn() {
 }
 
 // keep remembers what was not consumed, and the message begun. rest may be a part of what was pending.
-func (c *conn) keep(rest []byte, message *assembler) {
+func (c *conn) keep(rest []byte, message *assembler, looked picked) {
 	if len(rest) == 0 && message.idle() || c.session.Closing() {
 		c.forget()
 		return
@@ -114,7 +125,7 @@ func (c *conn) keep(rest []byte, message *assembler) {
 		c.in = &input{}
 	}
 	in := c.in
-	in.message = *message
+	in.message, in.looked = *message, looked
 	if in.pending = append(in.pending[:0], rest...); len(rest) == 0 {
 		in.pending = nil
 	}
@@ -238,12 +249,12 @@ func (c *conn) Closed(err error) {
 	c.session.Closed(err)
 }
 
-// SetReading implements [session.Line]. What was kept while reading was stopped comes first, in a turn of its own.
+// SetReading implements [session.Line]. While it is off, answers are still read, see pick. What was kept while reading was stopped comes first, in a turn of its own.
 func (c *conn) SetReading(on bool) {
 	c.held = !on
 	if on && c.in != nil && len(c.in.pending) > 0 {
 		c.goOn()
 		return
 	}
-	c.Conn.SetReading(on)
+	c.Conn.SetReading(on || c.room())
 }

@@ -9,6 +9,7 @@
 //	listen.go    the same on the loops, without net/http
 //	head.go      the heads of requests there
 //	conn.go      one line on its loop: between netloop and session
+//	pick.go      answers that go ahead while commands wait
 //	header.go    frame headers, read and written
 //	message.go   fragments, UTF-8, control frames
 //	deflate.go   permessage-deflate (RFC 7692)
