@@ -60,6 +60,14 @@ func (c *chunk) append(r *Record, timestamp int64) (size int) {
 	return end - start
 }
 
+// add writes an entry that is in its compact form already. The same holds as for append.
+func (c *chunk) add(e Entry) {
+	n := int(c.count.Load())
+	start := c.start(n)
+	c.ends[n] = uint32(start + copy(c.data[start:], e))
+	c.count.Store(uint32(n + 1))
+}
+
 // after is the offset behind the newest readable entry.
 func (c *chunk) after() wire.Offset { return c.first + wire.Offset(c.count.Load()) }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
-// dedup is a log's idempotency window: which offset a publisher's messageId got. It spans exactly the retained
-// entries that have a messageId, and is guarded by the log's mutex. The key is a seeded hash; an answer is verified
+// dedup is a log's idempotency window: which offset a publisher's messageId got. It spans the retained
+// entries that have a messageId, or the newest of them where the channel's [Window] is narrower, and is guarded by the log's mutex. The key is a seeded hash; an answer is verified
 // against the entry itself, so that a collision can at worst forget the older of two ids.
 type dedup struct {
 	seed    maphash.Seed

@@ -17,6 +17,8 @@
 //	budget.go     the one memory budget
 //	log.go        Log: append, head and tail
 //	chunk.go      entries back to back, and where each ends
+//	entry.go      what an engine keeps elsewhere
+//	restore.go    a log that an engine brings back, and adds to
 //	record.go     one entry's compact form
 //	view.go       finished frames of a chunk in one format
 //	read.go       Frames, Batch, Read: what cursors use

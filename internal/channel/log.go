@@ -20,6 +20,8 @@ type Log struct {
 	name  wire.ChannelName
 	epoch wire.Epoch
 
+	damaged wire.Offset // entries up to here were lost to damage; set once
+
 	head   atomic.Uint64 // the oldest readable offset; tail+1 when nothing is kept
 	tail   atomic.Uint64 // the newest readable offset; 0 before the first
 	cost   atomic.Int64  // bytes charged to the budget
@@ -32,7 +34,8 @@ type Log struct {
 	bytes     int64 // of the entries kept
 	lastTime  int64 // timestamp of the newest entry
 	dedup     dedup
-	touched   time.Time // last append, or end of a watch
+	window    wire.Offset // ids before it are forgotten, where they are forgotten before their entries
+	touched   time.Time   // last append, or end of a watch
 	closed    bool
 }
 
@@ -158,17 +161,22 @@ func (l *Log) chunkOf(offset wire.Offset) *chunk {
 func (l *Log) Close(force bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
-		return true
-	}
-	if !force && (len(l.watching()) > 0 || l.head.Load() <= l.tail.Load()) {
+	if !l.closed && !force && (len(l.watching()) > 0 || l.head.Load() <= l.tail.Load()) {
 		return false
+	}
+	l.close()
+	return true
+}
+
+// close evicts the log. The caller holds the mutex.
+func (l *Log) close() {
+	if l.closed {
+		return
 	}
 	l.dropAll()
 	l.closed = true
 	// Only what is the log's own: a view that a reader makes at this moment is charged and given back by that reader.
 	l.charge(-l.ownCost())
-	return true
 }
 
 // ownCost is what the log charges beside its chunks, views and message ids.

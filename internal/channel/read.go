@@ -79,6 +79,22 @@ func (l *Log) Read(offset wire.Offset, m *wire.Message) bool {
 	return true
 }
 
+// Entries returns at most limit entries from the given offset on, or from the head where that is later, and the offset
+// of the first of them.
+func (l *Log) Entries(from wire.Offset, limit int) (first wire.Offset, entries []Entry) {
+	tail := l.Tail()
+	first = max(from, l.Head())
+	for offset := first; offset <= tail && len(entries) < limit; offset++ {
+		c := l.chunkOf(offset)
+		if c == nil { // trimmed meanwhile: what was found before is gone as well
+			first, entries = offset+1, nil
+			continue
+		}
+		entries = append(entries, Entry(c.entry(int(offset-c.first))))
+	}
+	return first, entries
+}
+
 // since returns the first offset whose timestamp is at least t, Tail()+1 when there is none.
 func (l *Log) since(t int64) wire.Offset {
 	head, tail := l.Head(), l.Tail()

@@ -12,11 +12,28 @@ type Retention struct {
 	Messages int64         // entries
 	Bytes    int64         // of entries in their compact form
 	Age      time.Duration // since the entry was appended
+
+	Window Window
+}
+
+// Window is how long a publisher's messageId is remembered, so that a retry gets the position of the first time: until
+// either is exceeded, and no longer than the entry is kept in memory. A bound of 0 is that of the entries themselves.
+type Window struct {
+	Messages int64 // entries
+	Age      time.Duration
+}
+
+// DefaultWindow is that of a channel for which nothing else is configured.
+func DefaultWindow() Window { return Window{Messages: 100_000, Age: 10 * time.Minute} }
+
+// narrow reports whether ids are forgotten before their entries.
+func (r *Retention) narrow() bool {
+	return r.Window.Messages > 0 && r.Window.Messages < r.Messages || r.Window.Age > 0 && r.Window.Age < r.Age
 }
 
 // DefaultRetention is that of a channel for which nothing else is configured.
 func DefaultRetention() Retention {
-	return Retention{Messages: 100_000, Bytes: 16 << 20, Age: 10 * time.Minute}
+	return Retention{Messages: 100_000, Bytes: 16 << 20, Age: 10 * time.Minute, Window: DefaultWindow()}
 }
 
 // trim drops what exceeds the retention. The caller holds the mutex.
@@ -40,6 +57,27 @@ func (l *Log) trim(now time.Time) {
 		head++
 	}
 	l.moveHead(wire.Offset(head))
+	if l.retention.narrow() {
+		l.narrowWindow(now)
+	}
+}
+
+// narrowWindow forgets the ids of entries that outlive them. The caller holds the mutex.
+func (l *Log) narrowWindow(now time.Time) {
+	w := l.retention.Window
+	oldest := now.Add(-w.Age).UnixMilli()
+	tail := wire.Offset(l.tail.Load())
+	l.window = max(l.window, wire.Offset(l.head.Load()))
+	for l.window <= tail {
+		c := l.chunkOf(l.window)
+		entry := c.entry(int(l.window - c.first))
+		tooMany := w.Messages > 0 && int64(tail-l.window+1) > w.Messages
+		if !tooMany && (w.Age <= 0 || recordTime(entry) >= oldest) {
+			return
+		}
+		l.forget(entry, l.window)
+		l.window++
+	}
 }
 
 // moveHead makes head the oldest readable offset and lets go of the chunks before it.

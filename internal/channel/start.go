@@ -61,5 +61,8 @@ func (l *Log) Lost(next wire.Offset) (gap *wire.Gap, head wire.Offset) {
 }
 
 func (l *Log) gap(from, to wire.Offset, reason string) *wire.Gap {
+	if reason == wire.GapRetention && from <= l.damaged {
+		reason = wire.GapDamage
+	}
 	return &wire.Gap{Channel: l.name, Epoch: l.epoch, FromOffset: from, ToOffset: to, Reason: reason}
 }

@@ -23,11 +23,25 @@ type Engine interface {
 	// created when needed.
 	Watch(name wire.ChannelName, w *channel.Watch) (*channel.Log, error)
 
+	// Read reads at most limit entries of the channel, from the given offset on or, where that is not kept any more, from
+	// the oldest kept, and calls done exactly once: on any goroutine, possibly before Read returns. A page may have fewer
+	// entries than there are; it is empty only when from is beyond the tail. Errors are *wire.Error; data_loss tells that
+	// the entry at from was kept, and cannot be read any more.
+	Read(name wire.ChannelName, from wire.Offset, limit int, done func(Page, error))
+
 	// Stats tells what the engine holds.
 	Stats() Stats
 
 	// Close stops the engine's background work. No other method may be called from then on.
 	Close(ctx context.Context) error
+}
+
+// Page is a run of a channel's entries.
+type Page struct {
+	Epoch   wire.Epoch
+	First   wire.Offset // of the first entry; the others follow it without a hole
+	Tail    wire.Offset // the newest offset of the channel when the page was read
+	Entries []channel.Entry
 }
 
 // Stats tells what an engine holds.
@@ -36,4 +50,6 @@ type Stats struct {
 	MemoryBytes int64 // charged to the budget
 	MemoryLimit int64 // of the budget; 0 when there is none
 	Relieved    int64 // chunks dropped since the start because the budget was spent
+	DiskBytes   int64 // of what is kept on disk
+	Loads       int64 // channels brought back from disk since the start
 }

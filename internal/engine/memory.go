@@ -109,6 +109,18 @@ func (e *Memory) Watch(name wire.ChannelName, w *channel.Watch) (*channel.Log, e
 	}
 }
 
+// Read implements [Engine]; done is called before it returns.
+func (e *Memory) Read(name wire.ChannelName, from wire.Offset, limit int, done func(Page, error)) {
+	log, err := e.open(name)
+	if err != nil {
+		done(Page{}, err)
+		return
+	}
+	p := Page{Epoch: log.Epoch(), Tail: log.Tail()}
+	p.First, p.Entries = log.Entries(from, limit)
+	done(p, nil)
+}
+
 // Stats implements [Engine].
 func (e *Memory) Stats() Stats {
 	budget := e.opts.Space.Budget()
@@ -151,7 +163,7 @@ func (e *Memory) open(name wire.ChannelName) (*channel.Log, error) {
 	if log = s.logs[name]; log == nil {
 		// The name may alias a frame or a larger string; a log outlives both.
 		name = wire.ChannelName(strings.Clone(string(name)))
-		log = e.opts.Space.NewLog(name, newEpoch(), e.opts.Retention(name))
+		log = e.opts.Space.NewLog(name, NewEpoch(), e.opts.Retention(name))
 		s.logs[name] = log
 	}
 	return log, nil
@@ -167,8 +179,8 @@ func (e *Memory) remove(log *channel.Log) {
 	}
 }
 
-// newEpoch names a numbering: 40 random bits, so that two numberings of one channel share a name once in 10^12.
-func newEpoch() wire.Epoch {
+// NewEpoch names a numbering: 40 random bits, so that two numberings of one channel share a name once in 10^12.
+func NewEpoch() wire.Epoch {
 	var b [5]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	return wire.Epoch(strings.ToLower(base32.StdEncoding.EncodeToString(b[:])))

@@ -211,6 +211,7 @@ const (
 	GapRetention  = "retention"   // the entries are no longer kept
 	GapEpoch      = "epoch"       // the position was of another numbering
 	GapBeyondTail = "beyond_tail" // the position has not been reached by this numbering
+	GapDamage     = "damage"      // the store could not read the entries any more
 )
 
 // Gap tells that entries cannot be delivered any more.

@@ -1,9 +1,11 @@
 // Package enginetest is the behaviour that every [engine.Engine] shows, as one suite of tests. An engine's own tests
-// call [Run], and add what is particular to it.
+// call [Run], those of one that outlives its process also [RunReopen], and add what is particular to it.
 //
 //	enginetest.go  Run, and what the tests share
 //	append.go      numbering, idempotency, copies
 //	watch.go       logs to read, and being told of them
+//	read.go        pages from a position
+//	reopen.go      what is there again after a restart
 //	together.go    many publishers and readers at once
 package enginetest
 
@@ -32,6 +34,8 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		"WatchTellsOfWhatIsAppended":    watchTellsOfWhatIsAppended,
 		"UnwatchEndsIt":                 unwatchEndsIt,
 		"EverythingIsReadable":          everythingIsReadable,
+		"ReadsFromAPosition":            readsFromAPosition,
+		"ReadsOfNothing":                readsOfNothing,
 		"StatsCount":                    statsCount,
 		"PublishersTogether":            publishersTogether,
 		"RetriesTogether":               retriesTogether,

@@ -1,0 +1,88 @@
+package channel
+
+import (
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// Numbering is where a log goes on that an engine brings back.
+type Numbering struct {
+	Epoch   wire.Epoch
+	Before  wire.Offset // the next entry added gets the offset behind this
+	Damaged wire.Offset // entries up to here were lost to damage, and a gap over them says so; 0: none were
+	Last    int64       // the time of the newest entry there ever was, in milliseconds since 1970
+}
+
+// RestoreLog returns an empty log whose numbering goes on where n says; [Log.Add] fills it.
+func (s *Space) RestoreLog(name wire.ChannelName, n Numbering, retention Retention) *Log {
+	l := s.NewLog(name, n.Epoch, retention)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.head.Store(uint64(n.Before) + 1)
+	l.tail.Store(uint64(n.Before))
+	l.damaged, l.lastTime = n.Damaged, n.Last
+	return l
+}
+
+// Add appends entries as they are, each at the offset behind the one before, and notifies the watches once. It is for
+// engines that number entries themselves, keep them elsewhere first, and have found the duplicates with [Log.Find].
+func (l *Log) Add(entries []Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return ErrClosed
+	}
+	now := l.space.now()
+	l.touched = now
+	for _, e := range entries {
+		l.addOne(e)
+	}
+	l.trim(now)
+	l.mu.Unlock()
+	l.notify()
+	return nil
+}
+
+func (l *Log) addOne(e Entry) {
+	offset := wire.Offset(l.tail.Load() + 1)
+	l.chunkWithRoom(offset, len(e)).add(e)
+	l.bytes += int64(len(e))
+	l.lastTime = max(l.lastTime, e.Time())
+	if publisher, id := e.Identity(); id != "" {
+		l.remember(l.dedup.key(publisher, id), offset)
+	}
+	l.tail.Store(uint64(offset))
+}
+
+// Find returns the offset at which the idempotency window has publisher's messageID, or 0.
+func (l *Log) Find(publisher, messageID string) wire.Offset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.find(l.dedup.key(publisher, messageID), publisher, messageID)
+}
+
+// Now is the time for an entry that is to be added next: never before that of the newest.
+func (l *Log) Now() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := l.space.now(); now.UnixMilli() > l.lastTime {
+		return now
+	}
+	return time.UnixMilli(l.lastTime)
+}
+
+// Unload closes the log unless somebody watches it, whatever it holds, and reports whether it is closed now. It is for
+// engines that can bring it back.
+func (l *Log) Unload() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.watching()) > 0 {
+		return false
+	}
+	l.close()
+	return true
+}

@@ -1,0 +1,38 @@
+package diskengine_test
+
+import (
+	"testing"
+
+	"github.com/magpie-bridge/magpie/internal/engine"
+	"github.com/magpie-bridge/magpie/internal/engine/diskengine"
+	"github.com/magpie-bridge/magpie/internal/engine/enginetest"
+)
+
+func TestEngine(t *testing.T) {
+	for name, level := range map[string]diskengine.Level{
+		"synced": diskengine.Synced, "written": diskengine.Written, "memory": diskengine.Memory,
+	} {
+		t.Run(name, func(t *testing.T) {
+			enginetest.Run(t, func(t *testing.T) engine.Engine {
+				d := newDisk()
+				d.options.Level = levels(level)
+				return d.Open(t)
+			})
+		})
+	}
+}
+
+func TestReopen(t *testing.T) {
+	for name, d := range map[string]disk{
+		"a synced channel survives a loss of power":    {power: true, options: diskengine.Options{Level: levels(diskengine.Synced)}},
+		"a written channel survives the process's end": {options: diskengine.Options{Level: levels(diskengine.Written)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			enginetest.RunReopen(t, func(*testing.T) enginetest.Store {
+				fresh := newDisk()
+				fresh.power, fresh.options = d.power, d.options
+				return fresh
+			})
+		})
+	}
+}
