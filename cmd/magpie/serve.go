@@ -36,13 +36,14 @@ func newServeCommand(env environment) *cobra.Command {
 /magpie.v1.GatewayService/Publish, and /healthz, /readyz and /metrics.
 
 With --dev everybody on this machine gets in without a token, and the readable files under /var/log are shown when no
---logs are given. Without it, a client needs a JSON Web Token or an API key: see auth in the configuration.
+--logs are given. With --data the channels are kept on disk, and what was acknowledged is there again after a crash or a
+loss of power. Without --dev, a client needs a JSON Web Token or an API key: see auth in the configuration.
 
 Ctrl-C (or SIGTERM) drains: clients are told to come back, and what was accepted is finished. A second one ends the
 process at once.`,
 		Example: `  magpie serve --dev
   magpie serve --dev --logs '/var/log/*.log' --logs app.log
-  magpie serve --config magpie.yaml
+  magpie serve --data /var/lib/magpie --config magpie.yaml
   MAGPIE_AUTH_JWT_SECRET=... magpie serve --listen 0.0.0.0:8080`,
 		Args: usage(func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 && len(flags.logs) == 0 {
@@ -60,7 +61,7 @@ process at once.`,
 	f.BoolVar(&flags.dev, "dev", false, "development: no token needed, on this machine only")
 	f.StringVar(&flags.listen, "listen", "", "address to listen on, HOST:PORT (default 127.0.0.1:8080)")
 	f.StringVar(&flags.config, "config", "", "configuration file (see deploy/magpie.example.yaml)")
-	f.StringVar(&flags.data, "data", "", "directory for what outlives the process: the node's id")
+	f.StringVar(&flags.data, "data", "", "directory for what outlives the process: the channels, and the node's id")
 	f.StringArrayVar(&flags.logs, "logs", nil, "log files to follow, as a glob; may be repeated")
 	return cmd
 }
@@ -70,8 +71,8 @@ func serve(ctx context.Context, env environment, flags serveFlags) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	if flags.data != "" {
-		kept, err := server.UseDataDir(flags.data, cfg.NodeID)
+	if cfg.Data != "" {
+		kept, err := server.UseDataDir(cfg.Data, cfg.NodeID)
 		if err != nil {
 			return err
 		}
@@ -107,6 +108,9 @@ func (f *serveFlags) override(cfg *config.Config) {
 	if f.listen != "" {
 		cfg.Listen = f.listen
 	}
+	if f.data != "" {
+		cfg.Data = f.data
+	}
 	if len(f.logs) > 0 {
 		cfg.Logs.Globs = f.logs
 	}
@@ -134,6 +138,9 @@ func announce(w io.Writer, cfg *config.Config, addr net.Addr) {
 		fmt.Fprintf(w, "  logs       %s\n", strings.Join(cfg.Logs.Globs, " "))
 	case cfg.Development:
 		fmt.Fprintln(w, "  logs       the readable files under /var/log; others with --logs GLOB")
+	}
+	if cfg.OnDisk() {
+		fmt.Fprintf(w, "  channels   kept in %s\n", cfg.Data)
 	}
 	if cfg.Development {
 		fmt.Fprintln(w, "  Development mode: everybody on this machine gets in without a token.")

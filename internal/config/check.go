@@ -19,6 +19,9 @@ func (c *Config) Check() error {
 		c.contradiction(&ps, setting{"limits.outbox_bytes", c.Limits.OutboxBytes}, setting{"limits.frame_bytes", c.Limits.FrameBytes},
 			"an outbox must hold at least one frame")
 	}
+	if c.Engine == EngineDisk && c.Data == "" {
+		ps.add(c.places["engine"], "engine", "disk keeps the channels in a directory, and none is named: set data (or MAGPIE_DATA, or --data)")
+	}
 	if c.Driver == DriverEpoll && runtime.GOOS != "linux" {
 		ps.add(c.places["driver"], "driver", "epoll exists on Linux only, and this is %s: expected auto or goroutine", runtime.GOOS)
 	}

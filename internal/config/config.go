@@ -31,9 +31,20 @@ type Config struct {
 	// Compression agrees to permessage-deflate with WebSocket clients that offer it, as browsers do. It saves bytes and
 	// costs processor time: once for each message, and not for each subscriber. Default false.
 	Compression bool `yaml:"compression"`
+	// Engine keeps the channels: auto, memory or disk. Default auto: disk where Data names a directory.
+	Engine string `yaml:"engine"`
+	// Data is the directory for what outlives the process: the node's id, and the channels of the disk engine. Default
+	// "": nothing does.
+	Data string `yaml:"data"`
+	Disk Disk   `yaml:"disk"`
+	// Durability is what an acknowledged message survives with the disk engine, in channels that no namespace covers:
+	// memory, written or synced. Default synced.
+	Durability string `yaml:"durability"`
 	// Retention bounds what is kept of each channel that no namespace covers.
 	Retention Retention `yaml:"retention"`
-	// Namespaces are looked through in order, and the first whose pattern covers a channel sets its retention. The
+	// Idempotency bounds how long messageIds are remembered in channels that no namespace covers.
+	Idempotency Idempotency `yaml:"idempotency"`
+	// Namespaces are looked through in order, and the first whose pattern covers a channel sets what holds for it. The
 	// built-in one, logs, comes last unless the file has one of that name.
 	Namespaces []Namespace `yaml:"namespaces"`
 	Logs       Logs        `yaml:"logs"`
@@ -152,13 +163,31 @@ type Retention struct {
 	Age time.Duration `yaml:"age"`
 }
 
-// Namespace gives the channels of a pattern their own retention. Bounds left out are those of the general one.
+// Disk is about the engine of that name.
+type Disk struct {
+	// MaxBytes is what its directory may take, a size; beyond it publishes are refused. Default 0: no bound.
+	MaxBytes Size `yaml:"max_bytes"`
+}
+
+// Idempotency says how long a publisher's messageId is remembered, so that a message published again is recognised;
+// whichever bound is reached first counts, and no message is remembered longer than it is kept.
+type Idempotency struct {
+	// Messages is a count. Default 100000.
+	Messages int `yaml:"messages"`
+	// Age is a duration. Default 10m.
+	Age time.Duration `yaml:"age"`
+}
+
+// Namespace gives the channels of a pattern settings of their own. What is left out is as for all others.
 type Namespace struct {
 	// Name tells namespaces apart.
 	Name string `yaml:"name"`
 	// Pattern says which channels: dot-separated words, "*" for one word, a last ">" for the rest.
-	Pattern   string    `yaml:"pattern"`
-	Retention Retention `yaml:"retention"`
+	Pattern string `yaml:"pattern"`
+	// Durability is memory, written or synced.
+	Durability  string      `yaml:"durability"`
+	Retention   Retention   `yaml:"retention"`
+	Idempotency Idempotency `yaml:"idempotency"`
 }
 
 // Logs is about log files that the gateway reads itself, and about its own log.
@@ -204,18 +233,43 @@ func Default() *Config {
 			ConnectTimeout: 10 * time.Second,
 			Handshakes:     1024,
 		},
-		Heartbeat: Heartbeat{Interval: 30 * time.Second, Timeout: 90 * time.Second, WriteTimeout: 90 * time.Second},
-		Shutdown:  Shutdown{Drain: 5 * time.Second, Window: 10 * time.Second},
-		Driver:    DriverAuto,
-		Retention: Retention{Messages: 100_000, Bytes: 16 * MiB, Age: 10 * time.Minute},
-		Namespaces: []Namespace{
-			{Name: "logs", Pattern: "logs.>", Retention: Retention{Messages: 200_000, Bytes: 256 * MiB, Age: 24 * time.Hour}},
-		},
+		Heartbeat:   Heartbeat{Interval: 30 * time.Second, Timeout: 90 * time.Second, WriteTimeout: 90 * time.Second},
+		Shutdown:    Shutdown{Drain: 5 * time.Second, Window: 10 * time.Second},
+		Driver:      DriverAuto,
+		Engine:      EngineAuto,
+		Durability:  DurabilitySynced,
+		Retention:   Retention{Messages: 100_000, Bytes: 16 * MiB, Age: 10 * time.Minute},
+		Idempotency: Idempotency{Messages: 100_000, Age: 10 * time.Minute},
+		Namespaces: []Namespace{{
+			Name: "logs", Pattern: "logs.>",
+			Durability:  DurabilityWritten,
+			Retention:   Retention{Messages: 200_000, Bytes: 256 * MiB, Age: 24 * time.Hour},
+			Idempotency: Idempotency{Messages: 200_000, Age: 24 * time.Hour},
+		}},
 		Logs:    Logs{Channel: "logs.local", LinesBack: 1000, OwnLog: true},
 		Console: Console{Enabled: true},
 		Metrics: Metrics{Enabled: true},
 	}
 }
+
+// The values of [Config].Engine.
+const (
+	EngineAuto   = "auto"
+	EngineMemory = "memory"
+	EngineDisk   = "disk"
+)
+
+// OnDisk reports whether the channels are kept on disk.
+func (c *Config) OnDisk() bool {
+	return c.Engine == EngineDisk || c.Engine == EngineAuto && c.Data != ""
+}
+
+// The values of Durability.
+const (
+	DurabilityMemory  = "memory"
+	DurabilityWritten = "written"
+	DurabilitySynced  = "synced"
+)
 
 // The values of [Config].Driver.
 const (

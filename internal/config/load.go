@@ -33,6 +33,8 @@ func variables() []variable {
 		{"MAGPIE_LOG_LEVEL", "log.level", kindText},
 		{"MAGPIE_LOG_FORMAT", "log.format", kindText},
 		{"MAGPIE_LOGS_GLOBS", "logs.globs", kindList},
+		{"MAGPIE_ENGINE", "engine", kindText},
+		{"MAGPIE_DATA", "data", kindText},
 		{"MAGPIE_MEMORY_LOG_BYTES", "memory.log_bytes", kindText},
 		{"MAGPIE_AUTH_JWT_SECRET", "auth.jwt.secret", kindText},
 		{"MAGPIE_AUTH_JWT_ISSUER", "auth.jwt.issuer", kindText},

@@ -61,6 +61,10 @@ node_id: n1
 auth:
   jwt: {secret: ` + testSecret + `, issuer: me, leeway: 1500ms}
 origins: [https://app.example.com]
+data: /var/lib/magpie
+disk: {max_bytes: 10GiB}
+durability: memory
+idempotency: {messages: 5}
 limits: {frame_bytes: 3000}
 memory: {log_bytes: 1GiB}
 loops: 3
@@ -74,9 +78,14 @@ logs: {globs: ["/var/log/*.log"], own_log: false}
 }
 
 func TestNamespacesInheritAndKeepTheBuiltIn(t *testing.T) {
-	c := parsed(t, withAuth("namespaces:\n- {name: chat, pattern: chat.>, retention: {age: 1h}}\nretention: {messages: 7, bytes: 1MiB}"))
+	c := parsed(t, withAuth("namespaces:\n- {name: chat, pattern: chat.>, retention: {age: 1h}}\nretention: {messages: 7, bytes: 1MiB}\ndurability: written\nidempotency: {age: 1m}"))
 	want := []Namespace{
-		{Name: "chat", Pattern: "chat.>", Retention: Retention{Messages: 7, Bytes: MiB, Age: time.Hour}},
+		{
+			Name: "chat", Pattern: "chat.>",
+			Durability:  DurabilityWritten,
+			Retention:   Retention{Messages: 7, Bytes: MiB, Age: time.Hour},
+			Idempotency: Idempotency{Messages: 100_000, Age: time.Minute},
+		},
 		Default().Namespaces[0],
 	}
 	if !reflect.DeepEqual(c.Namespaces, want) {

@@ -41,7 +41,12 @@ func (c *Config) read(s *section) {
 	s.count("loops", &c.Loops, 0, maxLoops)
 	s.choice("driver", &c.Driver, DriverAuto, DriverEpoll, DriverGoroutine)
 	s.flag("compression", &c.Compression)
+	s.choice("engine", &c.Engine, EngineAuto, EngineMemory, EngineDisk)
+	s.text("data", &c.Data, anyText)
+	s.section("disk", c.Disk.read)
+	s.durability(&c.Durability)
 	s.section("retention", c.Retention.read)
+	s.section("idempotency", c.Idempotency.read)
 	c.readNamespaces(s)
 	s.section("logs", c.Logs.read)
 	s.section("console", func(s *section) { s.flag("enabled", &c.Console.Enabled) })
@@ -131,15 +136,34 @@ func (r *Retention) read(s *section) {
 	s.duration("age", &r.Age, time.Second, 365*day)
 }
 
+func (d *Disk) read(s *section) {
+	if v := s.find("max_bytes"); v != nil && v.text == "0" {
+		d.MaxBytes = 0
+		return
+	}
+	s.size("max_bytes", &d.MaxBytes, 256*MiB, 1024*TiB)
+}
+
+func (i *Idempotency) read(s *section) {
+	s.count("messages", &i.Messages, 1, maxCount)
+	s.duration("age", &i.Age, time.Second, 365*day)
+}
+
+func (s *section) durability(dst *string) {
+	s.choice("durability", dst, DurabilityMemory, DurabilityWritten, DurabilitySynced)
+}
+
 // readNamespaces puts those of the file first, so that they can cover a part of a built-in one. What a namespace
-// leaves out is inherited from the general retention, which has been read before.
+// leaves out is inherited from the general settings, which have been read before.
 func (c *Config) readNamespaces(s *section) {
 	var read []Namespace
 	s.items("namespaces", func(s *section) {
-		n := Namespace{Retention: c.Retention}
+		n := Namespace{Durability: c.Durability, Retention: c.Retention, Idempotency: c.Idempotency}
 		s.text("name", &n.Name, checkName)
 		s.text("pattern", &n.Pattern, checkPattern)
+		s.durability(&n.Durability)
 		s.section("retention", n.Retention.read)
+		s.section("idempotency", n.Idempotency.read)
 		s.require("name")
 		s.require("pattern")
 		read = append(read, n)

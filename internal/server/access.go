@@ -6,6 +6,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/config"
+	"github.com/magpie-bridge/magpie/internal/engine/diskengine"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -84,11 +85,18 @@ func newOwnPrincipal() (*auth.Principal, error) {
 	return &auth.Principal{UserID: "magpie", Method: "internal", Rights: rights}, nil
 }
 
-// newRetention returns what each channel keeps: as the first namespace that covers it says, or as all others.
-func newRetention(cfg *config.Config) (func(wire.ChannelName) channel.Retention, error) {
+// rules are what holds for a channel.
+type rules struct {
+	retention channel.Retention
+	level     diskengine.Level
+}
+
+// newRules returns what holds for each channel: what the first namespace that covers it says, or the same as for all
+// others.
+func newRules(cfg *config.Config) (func(wire.ChannelName) *rules, error) {
 	type namespace struct {
-		pattern   auth.Pattern
-		retention channel.Retention
+		pattern auth.Pattern
+		rules   rules
 	}
 	namespaces := make([]namespace, len(cfg.Namespaces))
 	for i, ns := range cfg.Namespaces {
@@ -96,19 +104,32 @@ func newRetention(cfg *config.Config) (func(wire.ChannelName) channel.Retention,
 		if err != nil {
 			return nil, fmt.Errorf("namespaces[%d].pattern: %w", i, err)
 		}
-		namespaces[i] = namespace{pattern, retentionOf(ns.Retention)}
+		namespaces[i] = namespace{pattern, rulesOf(ns.Durability, ns.Retention, ns.Idempotency)}
 	}
-	general := retentionOf(cfg.Retention)
-	return func(name wire.ChannelName) channel.Retention {
+	general := rulesOf(cfg.Durability, cfg.Retention, cfg.Idempotency)
+	return func(name wire.ChannelName) *rules {
 		for i := range namespaces {
 			if namespaces[i].pattern.Covers(name) {
-				return namespaces[i].retention
+				return &namespaces[i].rules
 			}
 		}
-		return general
+		return &general
 	}, nil
 }
 
-func retentionOf(r config.Retention) channel.Retention {
-	return channel.Retention{Messages: int64(r.Messages), Bytes: int64(r.Bytes), Age: r.Age}
+func rulesOf(durability string, r config.Retention, i config.Idempotency) rules {
+	level := diskengine.Synced
+	switch durability {
+	case config.DurabilityMemory:
+		level = diskengine.Memory
+	case config.DurabilityWritten:
+		level = diskengine.Written
+	}
+	return rules{
+		retention: channel.Retention{
+			Messages: int64(r.Messages), Bytes: int64(r.Bytes), Age: r.Age,
+			Window: channel.Window{Messages: int64(i.Messages), Age: i.Age},
+		},
+		level: level,
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/config"
 	"github.com/magpie-bridge/magpie/internal/engine"
+	"github.com/magpie-bridge/magpie/internal/engine/diskengine"
 	"github.com/magpie-bridge/magpie/internal/hub"
 	"github.com/magpie-bridge/magpie/internal/netloop"
 	"github.com/magpie-bridge/magpie/internal/session"
@@ -76,7 +78,7 @@ func NewGateway(opts Options) (*Gateway, error) {
 	if g.own, err = newOwnPrincipal(); err != nil {
 		return nil, err
 	}
-	if g.engine, err = newEngine(cfg, g.budget); err != nil {
+	if g.engine, err = newEngine(cfg, g.budget, opts.Logger); err != nil {
 		return nil, err
 	}
 	g.hub = hub.New(hub.Options{
@@ -94,12 +96,26 @@ func NewGateway(opts Options) (*Gateway, error) {
 	return g, nil
 }
 
-func newEngine(cfg *config.Config, budget *channel.Budget) (engine.Engine, error) {
-	retention, err := newRetention(cfg)
+// channelDir is where the disk engine has its store, below the data directory.
+const channelDir = "channels"
+
+func newEngine(cfg *config.Config, budget *channel.Budget, logger *slog.Logger) (engine.Engine, error) {
+	of, err := newRules(cfg)
 	if err != nil {
 		return nil, err
 	}
+	retention := func(name wire.ChannelName) channel.Retention { return of(name).retention }
 	space := channel.NewSpace(budget, nil, websocket.Formats()...)
+	if cfg.OnDisk() {
+		return diskengine.Open(diskengine.Options{
+			Space:     space,
+			Dir:       filepath.Join(cfg.Data, channelDir),
+			Retention: retention,
+			Level:     func(name wire.ChannelName) diskengine.Level { return of(name).level },
+			MaxBytes:  int64(cfg.Disk.MaxBytes),
+			Logger:    logger,
+		})
+	}
 	return engine.NewMemory(engine.MemoryOptions{Space: space, Retention: retention}), nil
 }
 

@@ -222,7 +222,7 @@ func TestSystemLogsAreForDevelopmentOnly(t *testing.T) {
 }
 
 func TestRetentionOfNamespaces(t *testing.T) {
-	of, err := newRetention(parse(t, development+
+	of, err := newRules(parse(t, development+
 		"retention: {messages: 10, bytes: 1MiB, age: 1m}\n"+
 		"namespaces:\n- {name: orders, pattern: order.>, retention: {messages: 7}}\n- {name: late, pattern: order.late, retention: {messages: 8}}\n"))
 	if err != nil {
@@ -236,11 +236,11 @@ func TestRetentionOfNamespaces(t *testing.T) {
 		"logs.local":   200_000, // the built-in one
 		"logs":         10,
 	} {
-		if got := of(name); got.Messages != want {
+		if got := of(name).retention; got.Messages != want {
 			t.Errorf("%s keeps %d messages, want %d", name, got.Messages, want)
 		}
 	}
-	if got := of("order.update"); got.Age != time.Minute || got.Bytes != 1<<20 {
+	if got := of("order.update").retention; got.Age != time.Minute || got.Bytes != 1<<20 {
 		t.Errorf("what the namespace leaves out is %+v", got)
 	}
 }

@@ -134,13 +134,11 @@ func (g *group) promise(t *topic) {
 
 func (g *group) setMeta(t *topic) { _ = g.batch.Set(metaKey(t.id), t.meta.append(nil), nil) }
 
-// drop removes the records before r.keep; the meta keeps the numbering when none is left.
+// drop removes the records before r.keep; the meta keeps the numbering, which nothing else does when none is left.
 func (g *group) drop(r *request) {
 	t := r.topic
 	_ = g.batch.DeleteRange(recordKey(t.id, 0), recordKey(t.id, min(r.keep, t.meta.tail+1)), nil)
-	if len(t.adding) == 0 && t.stored {
-		g.setMeta(t)
-	}
+	g.setMeta(t)
 }
 
 // apply writes the batch: to the disk with sync, to the kernel without. An error means that the store has failed.

@@ -104,13 +104,12 @@ func (e *Engine) pin(name wire.ChannelName) *topic {
 	switch {
 	case !fresh:
 	case t.level == Memory:
-		t.log = e.opts.Space.NewLog(t.name, engine.NewEpoch(), e.opts.Retention(t.name))
-		e.topics.finish(t, func([]*request) {})
+		e.load(t)
 	default:
 		e.work.do(func() { e.load(t) })
 	}
 	if t.level == Memory {
-		<-t.ready // at once: whoever made it is between two lines of this function
+		<-t.ready // soon: it is read from nowhere
 	}
 	return t
 }

@@ -36,11 +36,15 @@ func (e *Engine) load(t *topic) {
 }
 
 func (e *Engine) restore(t *topic) error {
+	retention := e.opts.Retention(t.name)
+	if t.level == Memory { // whatever the disk has of it is of a time when it was not
+		t.log = e.opts.Space.NewLog(t.name, engine.NewEpoch(), retention)
+		return nil
+	}
 	id, found, err := e.lookUp(t.name)
 	if err != nil {
 		return err
 	}
-	retention := e.opts.Retention(t.name)
 	if !found {
 		if !e.relieve() {
 			return wire.Errorf(wire.CodeResourceExhausted,

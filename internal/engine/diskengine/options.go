@@ -79,7 +79,7 @@ const (
 	// readQueue is how many reads may wait for a worker.
 	readQueue = 1024
 	// sweepIdle is how many channels that are not loaded one round of retention looks at.
-	sweepIdle = 256
+	sweepIdle = 4096
 	// forgetAfter is how long the numbering of an empty channel is remembered.
 	forgetAfter = 30 * 24 * time.Hour
 	// roomAgain is the part of MaxBytes below which publishes are taken again.

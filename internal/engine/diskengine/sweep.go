@@ -198,7 +198,7 @@ func (e *Engine) measure() {
 	switch over := e.overMax.Load(); {
 	case !over && used > e.opts.MaxBytes:
 		e.overMax.Store(true)
-		e.opts.Logger.Error("the store on disk has reached its bound: publishes are refused", "bytes", used, "max_bytes", e.opts.MaxBytes)
+		e.opts.Logger.Error("the store on disk has reached its bound: publishes are refused", "bytes", used, "bound", e.opts.MaxBytes)
 	case over && used < int64(float64(e.opts.MaxBytes)*roomAgain):
 		e.overMax.Store(false)
 		e.opts.Logger.Info("the store on disk has room again", "bytes", used)

@@ -135,16 +135,14 @@ func (ts *topics) give(t *topic) (wanted bool) {
 	return false
 }
 
-// unload lets go of a topic that nobody uses, and reports whether it did.
-func (ts *topics) unload(t *topic) bool {
+// unload lets go of a topic, unless somebody uses it.
+func (ts *topics) unload(t *topic) {
 	s := ts.shard(t.name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !t.loaded || t.pins > 0 || s.byName[t.name] != t || !t.log.Unload() {
-		return false
+	if t.loaded && t.pins == 0 && s.byName[t.name] == t && t.log.Unload() {
+		delete(s.byName, t.name)
 	}
-	delete(s.byName, t.name)
-	return true
 }
 
 // all returns the topics that are loaded.

@@ -120,8 +120,8 @@ export interface PositionFrame {
 }
 
 /**
- * Entries that cannot be delivered any more. The reason is retention, epoch or beyond_tail; with epoch the range may be
- * unknown.
+ * Entries that cannot be delivered any more. The reason is retention, epoch, beyond_tail or damage; with epoch the range may
+ * be unknown.
  */
 export interface GapFrame {
   readonly type: "gap";
