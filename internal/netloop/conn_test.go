@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -42,6 +43,27 @@ func TestBufferedBytesComeFirst(t *testing.T) {
 }
 
 func TestEveryByteArrivesThroughShortWrites(t *testing.T) {
+	everyByteArrives(t, func(c Conn, b []byte) (int, error) { return c.Write(b) })
+}
+
+func TestEveryByteArrivesThroughShortWritesOfManyParts(t *testing.T) {
+	for _, size := range []int{1, 100, 100_000} {
+		everyByteArrives(t, func(c Conn, b []byte) (int, error) {
+			var parts [][]byte
+			for part := range slices.Chunk(b[:min(len(b), 40*size)], size) { // more than one call takes
+				parts = append(parts, part, nil)
+			}
+			if len(b) > 40*size {
+				parts = append(parts, b[40*size:])
+			}
+			return Writev(c, parts)
+		})
+	}
+}
+
+// everyByteArrives passes much more than there is room for to write, over and over.
+func everyByteArrives(t *testing.T, write func(c Conn, b []byte) (int, error)) {
+	t.Helper()
 	onEachDriver(t, func(t *testing.T, g *Group) {
 		server, client := socketPair(t)
 		want := pattern(8 << 20)
@@ -49,7 +71,7 @@ func TestEveryByteArrivesThroughShortWrites(t *testing.T) {
 		var once sync.Once
 		s := newScript()
 		s.writable = func(s *script) {
-			n, err := s.Write(rest)
+			n, err := write(s.Conn, rest)
 			if err != nil {
 				t.Error(err)
 			}

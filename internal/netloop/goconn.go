@@ -104,8 +104,12 @@ func (c *goConn) Write(b []byte) (int, error) {
 
 // writev implements gatherer.
 func (c *goConn) writev(parts [][]byte) (int, error) {
-	if c.closed || c.writing {
-		return c.Write(parts[0])
+	if c.closed {
+		return 0, net.ErrClosed
+	}
+	if c.writing {
+		c.starved = true
+		return 0, nil
 	}
 	n, size := 0, 0
 	c.out = c.out[:0]
