@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/magpie-bridge/magpie"
+	magpieclient "github.com/magpie-bridge/magpie/sdk/go"
+)
+
+// Both ways show the same, over a plain socket, which an event loop takes over from under Gin, and over TLS, which it does not.
+func TestBothWaysShowThePrice(t *testing.T) {
+	gin.SetMode(gin.ReleaseMode)
+	for name, start := range map[string]func(http.Handler) *httptest.Server{"plain": httptest.NewServer, "TLS": httptest.NewTLSServer} {
+		t.Run(name, func(t *testing.T) {
+			gw, err := magpie.New(magpie.Options{Development: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := &market{gw: gw}
+			app := start(m.routes())
+			client, err := magpieclient.Dial(t.Context(), magpieclient.Options{
+				URL: "ws" + strings.TrimPrefix(app.URL, "http") + "/ws", HTTPClient: app.Client(),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			prices, err := client.Subscribe(t.Context(), channel, magpieclient.SubscribeOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := quote{Price: 2401.5, At: time.Now().Round(0)}
+			if err := m.set(t.Context(), want); err != nil {
+				t.Fatal(err)
+			}
+
+			if got := polled(t, app); got.Price != want.Price {
+				t.Errorf("polled %v, want %v", got, want)
+			}
+			event, err := prices.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			message, ok := event.(*magpieclient.Message)
+			if !ok {
+				t.Fatalf("got %T, want a message", event)
+			}
+			var got quote
+			if err := message.Payload.Unmarshal(&got); err != nil || got.Price != want.Price {
+				t.Errorf("was told %v (%v), want %v", got, err, want)
+			}
+
+			// The HTTP server knows nothing of the lines that were taken from it, and does not wait for them.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), drainTimeout)
+			defer cancel()
+			if err := app.Config.Shutdown(ctx); err != nil {
+				t.Errorf("the server does not end while a line is open: %v", err)
+			}
+			if err := gw.Shutdown(ctx); err != nil {
+				t.Error(err)
+			}
+			app.Close()
+		})
+	}
+}
+
+func polled(t *testing.T, app *httptest.Server) (q quote) {
+	t.Helper()
+	response, err := app.Client().Get(app.URL + "/price")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(&q); err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
