@@ -65,7 +65,9 @@ func (s *sources) open(g *Gateway) error {
 	if s.cfg.LinesBack > 0 {
 		from = file.From(s.cfg.LinesBack)
 	}
+	keeper, _ := g.engine.(file.Keeper) // those that keep nothing have none
 	tail, err := file.New(file.Options{
+		Keeper:       keeper,
 		Paths:        globs,
 		From:         from,
 		Publisher:    publisher,

@@ -25,6 +25,8 @@ type BatcherOptions struct {
 	// Logger hears when publishing fails and when it works again. Where the log itself is published to the channel,
 	// it must be one whose records are left out of that. Nil: nobody hears.
 	Logger *slog.Logger
+	// Published is called with each batch that is done with: taken, or never to be. Nil: nobody is.
+	Published func(batch []wire.Publication)
 }
 
 // BatcherStats counts what a Batcher did.
@@ -43,6 +45,7 @@ type Batcher struct {
 	publisher Publisher
 	channel   wire.ChannelName
 	logger    *slog.Logger
+	published func(batch []wire.Publication)
 	stats     struct{ published, duplicates, refused, retries atomic.Int64 }
 
 	begun chan struct{} // has a token when a batch has its first message
@@ -65,6 +68,7 @@ func NewBatcher(options BatcherOptions) *Batcher {
 		publisher: options.Publisher,
 		channel:   options.Channel,
 		logger:    logger,
+		published: options.Published,
 		begun:     make(chan struct{}, 1),
 		full:      make(chan struct{}, 1),
 		room:      make(chan struct{}, 1),
@@ -143,6 +147,9 @@ func (b *Batcher) Run(ctx context.Context) error {
 		batch, last := b.next()
 		if err := b.send(ctx, batch); err != nil {
 			return err
+		}
+		if b.published != nil {
+			b.published(batch)
 		}
 		if last || ctx.Err() != nil {
 			return nil

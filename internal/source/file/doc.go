@@ -27,6 +27,7 @@
 //	reader.go      reading in turn, and publishing
 //	generation.go  one open file: reading on, noticing truncation
 //	start.go       where to start in a file
+//	positions.go   how far files were published, over a restart
 //	identity.go    which file it is, with identity_linux.go and its like; message ids
 //	stdin.go       standard input
 package file

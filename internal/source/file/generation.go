@@ -45,11 +45,17 @@ type generation struct {
 // errTruncated tells that what was read before is no longer in the file.
 var errTruncated = errors.New("the file was truncated")
 
-// start finds the offset to begin at.
-func (g *generation) start() error {
-	offset, err := g.from.offset(g.file, g.size)
-	if err != nil {
+// start finds the offset to begin at: where an earlier tailer had got to, or where g.from says. buf is for use.
+func (g *generation) start(reached *positions, buf []byte) error {
+	if err := g.checkHead(buf); err != nil {
 		return err
+	}
+	offset, known := reached.of(g.id.streamName(g.head, 0))
+	if !known || offset > g.size { // a file that is shorter by now begins anew
+		var err error
+		if offset, err = g.from.offset(g.file, g.size); err != nil {
+			return err
+		}
 	}
 	g.offset = offset
 	g.joiner = logs.NewJoiner(offset)

@@ -53,6 +53,10 @@ type Options struct {
 	Stdin io.Reader
 	From  From
 
+	// Keeper keeps how far each file was published, so that a tailer that is started again goes on there, whatever From
+	// says. Nil: nothing is kept.
+	Keeper Keeper
+
 	Publisher source.Publisher
 	Channel   wire.ChannelName
 

@@ -139,7 +139,7 @@ func (r *reader) look(ctx context.Context, g *generation) error {
 // turn reads a few times from a file. The file stays dirty if there is more.
 func (r *reader) turn(ctx context.Context, g *generation) error {
 	if g.joiner == nil {
-		if err := g.start(); err != nil {
+		if err := g.start(r.reached, r.buf); err != nil {
 			r.failed(g, err)
 			return nil
 		}

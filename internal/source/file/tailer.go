@@ -22,6 +22,7 @@ type Tailer struct {
 	stdin    bool
 	logger   *slog.Logger
 	batcher  *source.Batcher
+	reached  *positions
 	quiet    time.Duration // how long a file without a name is looked at
 	counts   struct{ records, bytes, errors, truncations atomic.Int64 }
 	wake     chan struct{} // has a token when a file should be looked at
@@ -73,7 +74,13 @@ func New(options Options) (*Tailer, error) {
 	if !t.stdin && len(t.patterns) == 0 {
 		return nil, errors.New("follow files: no path is given; expected files, patterns such as /var/log/*.log, or - for standard input")
 	}
-	t.batcher = source.NewBatcher(source.BatcherOptions{Publisher: options.Publisher, Channel: options.Channel, Logger: t.logger})
+	t.reached = loadPositions(options.Keeper, options.Channel, t.logger)
+	t.batcher = source.NewBatcher(source.BatcherOptions{
+		Publisher: options.Publisher,
+		Channel:   options.Channel,
+		Logger:    t.logger,
+		Published: t.reached.published,
+	})
 	return t, nil
 }
 
@@ -114,6 +121,7 @@ func (t *Tailer) Run(ctx context.Context) error {
 	stopWatching()
 	t.batcher.Close()
 	wg.Wait()
+	t.reached.close()
 	for _, g := range t.listed() {
 		if !g.closed {
 			g.file.Close()

@@ -1,0 +1,94 @@
+package diskengine_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/magpie-bridge/magpie/internal/channel"
+	"github.com/magpie-bridge/magpie/internal/engine/diskengine"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// BenchmarkAppend shows what a message costs at each level on the disk below the temporary directory, with so many
+// publishes under way at once, spread over 100 channels: what the committer gathers while it waits for the disk.
+func BenchmarkAppend(b *testing.B) {
+	for name, level := range map[string]diskengine.Level{
+		"memory": diskengine.Memory, "written": diskengine.Written, "synced": diskengine.Synced,
+	} {
+		for _, underWay := range []int{1, 64, 1024} {
+			b.Run(fmt.Sprintf("%s/%d", name, underWay), func(b *testing.B) {
+				e, err := diskengine.Open(diskengine.Options{
+					Dir: b.TempDir(), Level: levels(level),
+					Space: channel.NewSpace(channel.NewBudget(0), nil),
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer e.Close(b.Context()) //nolint:errcheck // nothing is read from it any more
+				appendMany(b, e, underWay)
+			})
+		}
+	}
+}
+
+func appendMany(b *testing.B, e *diskengine.Engine, underWay int) {
+	b.Helper()
+	names := make([]wire.ChannelName, 100)
+	for i := range names {
+		names[i] = wire.ChannelName(fmt.Sprint("bench.", i))
+	}
+	records := []channel.Record{{Publication: wire.Publication{
+		Payload: wire.Payload{Kind: wire.PayloadText, Bytes: make([]byte, 128)},
+	}}}
+	places := make(chan struct{}, underWay)
+	var left sync.WaitGroup
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		places <- struct{}{}
+		left.Add(1)
+		e.Append(names[i%len(names)], records, func(_ wire.Epoch, _ []channel.Placed, err error) {
+			if err != nil {
+				b.Error(err)
+			}
+			<-places
+			left.Done()
+		})
+	}
+	left.Wait()
+}
+
+// BenchmarkOpen opens a store of 100,000 channels.
+func BenchmarkOpen(b *testing.B) {
+	o := diskengine.Options{Dir: b.TempDir(), Level: levels(diskengine.Written)}
+	open := func() *diskengine.Engine {
+		o.Space = channel.NewSpace(channel.NewBudget(0), nil)
+		e, err := diskengine.Open(o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return e
+	}
+	e := open()
+	records := []channel.Record{{Publication: wire.Publication{MessageID: "1"}}}
+	var left sync.WaitGroup
+	for i := range 100_000 {
+		left.Add(1)
+		e.Append(wire.ChannelName(fmt.Sprint("c", i)), records, func(_ wire.Epoch, _ []channel.Placed, err error) {
+			if err != nil {
+				b.Error(err)
+			}
+			left.Done()
+		})
+	}
+	left.Wait()
+	for b.Loop() {
+		if err := e.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		e = open()
+	}
+	if err := e.Close(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}
