@@ -36,6 +36,13 @@ type Engine interface {
 	Close(ctx context.Context) error
 }
 
+// Preparer is an engine whose channels may have to come from a disk first, which is nothing to wait for on a loop.
+type Preparer interface {
+	// Prepare reports whether Watch would return the channel at once. If not, the channel is fetched, and ready is called
+	// once, on any goroutine, when it is there or cannot be had; Watch tells which.
+	Prepare(name wire.ChannelName, ready func()) bool
+}
+
 // Page is a run of a channel's entries.
 type Page struct {
 	Epoch   wire.Epoch

@@ -131,6 +131,13 @@ func (h *Hub) Watch(by *auth.Principal, name wire.ChannelName, w *channel.Watch)
 	return h.opts.Engine.Watch(name, w)
 }
 
+// Prepare reports whether Watch returns the channel at once. If not, ready is called once, on any goroutine, when it
+// does. By then the principal's right has been checked, and where it is missing there is nothing to wait for.
+func (h *Hub) Prepare(by *auth.Principal, name wire.ChannelName, ready func()) bool {
+	p, ok := h.opts.Engine.(engine.Preparer)
+	return !ok || h.MaySubscribe(by, name) != nil || p.Prepare(name, ready)
+}
+
 // MaySubscribe checks the name and the principal's right to subscribe to it.
 func (h *Hub) MaySubscribe(by *auth.Principal, name wire.ChannelName) error {
 	if err := name.Check(); err != nil {

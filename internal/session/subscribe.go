@@ -1,6 +1,8 @@
 package session
 
 import (
+	"strings"
+
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -14,6 +16,9 @@ func (s *Session) subscribe(requestID string, b *wire.Subscribe) {
 	at := s.find(b.Channel)
 	if limit := s.shard.settings.MaxSubscriptions; at < 0 && len(s.subs) >= limit {
 		s.fail(requestID, wire.Errorf(wire.CodeResourceExhausted, "this session has %d subscriptions, which is its limit: unsubscribe from another channel first", limit))
+		return
+	}
+	if s.shard.topics[b.Channel] == nil && s.waits(requestID, b) {
 		return
 	}
 	t, err := s.shard.topic(s, b.Channel)
@@ -41,6 +46,32 @@ func (s *Session) subscribe(requestID string, b *wire.Subscribe) {
 	if opening.Next <= t.log.Tail() {
 		s.shard.pumpLater(s)
 	}
+}
+
+// waits reports whether the channel has to be fetched first, and subscribes when it is there. Nothing is read from the
+// session meanwhile, so that what it asks for next still comes after.
+func (s *Session) waits(requestID string, b *wire.Subscribe) bool {
+	later := &wire.Subscribe{Channel: wire.ChannelName(strings.Clone(string(b.Channel))), From: b.From}
+	later.From.Epoch = wire.Epoch(strings.Clone(string(b.From.Epoch)))
+	requestID = strings.Clone(requestID)
+	ready := s.shard.settings.Hub.Prepare(s.principal, later.Channel, func() {
+		s.shard.loop.Post(func() { s.fetched(requestID, later) })
+	})
+	if !ready {
+		s.inFlight += maxInFlight // as if it had published all that it may
+	}
+	return !ready
+}
+
+func (s *Session) fetched(requestID string, b *wire.Subscribe) {
+	if s.state == stateClosed {
+		return
+	}
+	s.inFlight -= maxInFlight
+	if s.state == stateOpen {
+		s.subscribe(requestID, b)
+	}
+	s.Flush()
 }
 
 // unsubscribe closes a cursor; nothing of the channel follows the answer.

@@ -25,7 +25,7 @@ func BenchmarkAppend(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				defer e.Close(b.Context()) //nolint:errcheck // nothing is read from it any more
+				defer e.Close(b.Context())
 				appendMany(b, e, underWay)
 			})
 		}
@@ -87,6 +87,43 @@ func BenchmarkOpen(b *testing.B) {
 			b.Fatal(err)
 		}
 		e = open()
+	}
+	if err := e.Close(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkLoad brings a channel of 100,000 messages, the most that is kept by default, back into memory.
+func BenchmarkLoad(b *testing.B) {
+	const messages, batch = 100_000, 1_000
+	o := diskengine.Options{Dir: b.TempDir(), Level: levels(diskengine.Written)}
+	o.Space = channel.NewSpace(channel.NewBudget(0), nil)
+	e, err := diskengine.Open(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	records := make([]channel.Record, batch)
+	for i := range records {
+		records[i] = channel.Record{Publication: wire.Publication{Payload: wire.Payload{Kind: wire.PayloadText, Bytes: make([]byte, 128)}}}
+	}
+	for range messages / batch {
+		answered := make(chan struct{})
+		e.Append("a", records, func(wire.Epoch, []channel.Placed, error) { close(answered) })
+		<-answered
+	}
+	for b.Loop() {
+		b.StopTimer()
+		if err := e.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		if e, err = diskengine.Open(o); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		log, err := e.Watch("a", channel.NewWatch(func(*channel.Watch) {}))
+		if err != nil || log.Tail() != messages {
+			b.Fatalf("tail %d: %v", log.Tail(), err)
+		}
 	}
 	if err := e.Close(b.Context()); err != nil {
 		b.Fatal(err)

@@ -206,3 +206,29 @@ func TestManyChannels(t *testing.T) {
 		t.Errorf("loaded again, the channel goes on at %d", at.Offset)
 	}
 }
+
+// TestPrepare shows that a channel is fetched without keeping anybody waiting.
+func TestPrepare(t *testing.T) {
+	d := newDisk()
+	e := d.Open(t)
+	publish(t, e, "a", "1")
+	end(t, e)
+	e = d.Open(t)
+	defer end(t, e)
+	ready := make(chan struct{})
+	prepare := e.(engine.Preparer).Prepare
+	if prepare("a", func() { close(ready) }) {
+		close(ready) // the disk was faster than this test
+	}
+	select {
+	case <-ready:
+	case <-time.After(wait):
+		t.Fatal("it was never ready")
+	}
+	if !prepare("a", func() { t.Error("called, although it was there") }) {
+		t.Error("it was not there the second time")
+	}
+	if log := watch(t, e, "a"); log.Tail() != 1 || e.Stats().Loads != 1 {
+		t.Errorf("the tail is %d after %d loads", log.Tail(), e.Stats().Loads)
+	}
+}

@@ -37,7 +37,10 @@ type Engine struct {
 	committer sync.WaitGroup
 }
 
-var _ engine.Engine = (*Engine)(nil)
+var (
+	_ engine.Engine   = (*Engine)(nil)
+	_ engine.Preparer = (*Engine)(nil)
+)
 
 // Append implements [engine.Engine].
 func (e *Engine) Append(name wire.ChannelName, records []channel.Record, done func(wire.Epoch, []channel.Placed, error)) {
@@ -73,6 +76,26 @@ func (e *Engine) appendInMemory(t *topic, records []channel.Record, done func(wi
 	placed, _ := t.log.Append(records, make([]channel.Placed, 0, len(records))) // pinned, and so not closed
 	e.topics.unpin(t)
 	done(t.log.Epoch(), placed, nil)
+}
+
+// Prepare implements [engine.Preparer].
+func (e *Engine) Prepare(name wire.ChannelName, ready func()) bool {
+	t := e.pin(name)
+	select {
+	case <-t.ready:
+		e.topics.unpin(t)
+		return true
+	default:
+	}
+	go func() {
+		select {
+		case <-t.ready:
+		case <-e.health.ended: // nobody loads it any more
+		}
+		ready()
+		e.topics.unpin(t)
+	}()
+	return false
 }
 
 // Watch implements [engine.Engine]. It waits for the disk when the channel is not in memory.
