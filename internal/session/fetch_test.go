@@ -1,7 +1,6 @@
 package session
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/magpie-bridge/magpie/internal/engine"
@@ -61,8 +60,8 @@ func TestSubscribeWaitsForTheChannel(t *testing.T) {
 	for _, event := range c.hear() {
 		types = append(types, event.body().Type())
 	}
-	if got := fmt.Sprint(types); len(types) < 3 || types[0] != wire.TypeSubscribed || types[len(types)-1] != wire.TypeUnsubscribed {
-		t.Errorf("then it hears %s", got)
+	if len(types) < 3 || types[0] != wire.TypeSubscribed || types[len(types)-1] != wire.TypeUnsubscribed {
+		t.Errorf("then it hears %d", types)
 	}
 	if c.s.inFlight != 0 || !c.line.reading {
 		t.Errorf("%d are in flight, and reading is %t", c.s.inFlight, c.line.reading)

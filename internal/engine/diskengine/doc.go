@@ -34,8 +34,10 @@
 //
 // # Loading
 //
-// A channel is loaded when it is first appended to or watched, by workers of which there are few; one that nobody has
-// used for a while is unloaded. Opening a store costs the same however many channels are in it. A record that cannot
+// A channel is loaded, with all that its retention keeps, when it is first appended to or watched, by workers of which
+// there are few; whoever must not wait for that asks with Prepare. One that nobody has used for a while is unloaded, and
+// when the memory budget is spent, sooner; of channels that are watched the oldest chunks then leave memory, which their
+// readers are told as a gap. Opening a store costs the same however many channels are in it. A record that cannot
 // be read ends the loading of what is older: the channel goes on above it, and those who ask for what is below are
 // given a gap with the reason damage.
 //
