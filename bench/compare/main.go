@@ -71,6 +71,11 @@ func compare(ctx context.Context, s settings) error {
 			return err
 		}
 		measured = append(measured, t)
+		for _, also := range m.also {
+			other := t
+			other.reading = also
+			measured = append(measured, other)
+		}
 	}
 	page := page{settings: s, began: began, took: time.Since(began), subjects: subjects(), tallies: measured}
 	if s.out == "-" {

@@ -24,8 +24,18 @@ type runner struct {
 // measure takes all rounds of a measurement of all subjects.
 func (r *runner) measure(ctx context.Context, m measurement) (tally, error) {
 	t := tally{measurement: m, results: make(map[string][]bench.Result), failures: make(map[string]string)}
-	for round := range r.rounds {
+	rounds := r.rounds
+	if m.rounds > 0 {
+		rounds = min(rounds, m.rounds)
+	}
+	for round := range rounds {
 		for _, x := range rotated(subjects(), round) {
+			if m.of != nil && !slices.Contains(m.of, x.name) {
+				continue
+			}
+			if m.vary != nil && x.target == "magpie" {
+				m.vary(&x)
+			}
 			result, err := r.once(ctx, m, &x)
 			if ctx.Err() != nil {
 				return t, context.Cause(ctx)
@@ -53,7 +63,8 @@ const roundLimit = time.Minute
 
 // once starts a server, puts the load on it and stops it.
 func (r *runner) once(ctx context.Context, m measurement, x *subject) (*bench.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.duration+roundLimit)
+	duration := max(r.duration, m.duration)
+	ctx, cancel := context.WithTimeout(ctx, duration+roundLimit)
 	defer cancel()
 	srv, err := x.start(ctx, r.settings, r.folder)
 	if err != nil {
@@ -62,8 +73,15 @@ func (r *runner) once(ctx context.Context, m measurement, x *subject) (*bench.Re
 	defer srv.stop()
 	args := append([]string{"-c", r.client, filepath.Join(r.bin, "magpie"), "bench"}, m.args...)
 	args = append(args, "--target", x.target, "--url", "ws://"+address(srv.port)+x.path,
-		"--pid", strconv.Itoa(srv.cmd.Process.Pid), "--duration", r.duration.String(), "--warmup", (r.duration / 5).String(), "--json")
+		"--pid", strconv.Itoa(srv.cmd.Process.Pid), "--duration", duration.String(), "--warmup", (r.duration / 5).String(), "--json")
 	cmd := exec.CommandContext(ctx, "taskset", args...) //nolint:gosec // the arguments are those of this program
+	token, err := x.token()
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		cmd.Env = append(os.Environ(), "MAGPIE_TOKEN="+token)
+	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

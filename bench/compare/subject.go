@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/magpie-bridge/magpie/internal/auth"
 )
 
 // subject is a server that is measured.
@@ -19,37 +21,76 @@ type subject struct {
 	name    string
 	target  string // what the load tool calls it
 	path    string // of its lines, where it is not the target's usual one
-	command func(s settings, folder string, port int) ([]string, error)
+	command func(x *subject, s settings, folder string, port int) ([]string, error)
 	version []string // the command that tells it; nil where it is that of this repository
+
+	// What varies with Magpie.
+	program string   // instead of magpie serve
+	config  string   // its configuration, in YAML
+	secret  string   // for tokens; "" lets everybody in
+	env     []string // more of its environment
 }
 
 // subjects are all servers, Magpie first.
 func subjects() []subject {
 	return []subject{
-		{name: "Magpie", target: "magpie", command: magpieCommand},
-		{name: "NATS", target: "nats", command: natsCommand, version: []string{"nats-server", "--version"}},
-		{name: "Socket.IO", target: "socketio", command: socketIOCommand, version: []string{"node", "--version"}},
-		{name: "limit", target: "limit", command: limitCommand},
+		{name: magpie, target: "magpie", command: magpieCommand},
+		{name: goroutines, target: "magpie", command: magpieCommand, config: "driver: goroutine\n"},
+		{name: nats, target: "nats", command: natsCommand, version: []string{"nats-server", "--version"}},
+		{name: socketIO, target: "socketio", command: socketIOCommand, version: []string{"node", "--version"}},
+		{name: limit, target: "limit", command: limitCommand},
 	}
 }
 
-func magpieCommand(s settings, folder string, port int) ([]string, error) {
-	none := filepath.Join(folder, "no-logs-to-follow")
-	return []string{filepath.Join(s.bin, "magpie"), "serve", "--dev", "--listen", address(port), "--logs", none}, nil
+// embedded has the gateway inside a program of net/http's.
+func embedded(x *subject) { x.program = "embedded" }
+
+// withTokens has every line show a JSON Web Token, which is checked.
+func withTokens(x *subject) { x.secret = strings.Repeat("the secret of a benchmark ", 2) }
+
+// frugal is withTokens, and has little garbage wait to be collected: what is left is what lines hold.
+func frugal(x *subject) {
+	withTokens(x)
+	x.env = []string{"GOGC=20"}
 }
 
-func limitCommand(s settings, _ string, port int) ([]string, error) {
+// token is what the load tool shows; "" where nobody asks.
+func (x *subject) token() (string, error) {
+	if x.secret == "" {
+		return "", nil
+	}
+	return auth.Mint([]byte(x.secret), auth.TokenClaims{
+		UserID: "bench", ExpiresAt: time.Now().Add(time.Hour), Rights: &auth.Grants{Publish: []string{"bench.*"}, Subscribe: []string{"bench.*"}},
+	})
+}
+
+func magpieCommand(x *subject, s settings, folder string, port int) ([]string, error) {
+	if x.program != "" {
+		return []string{filepath.Join(s.bin, x.program), "--listen", address(port)}, nil
+	}
+	name := filepath.Join(folder, fmt.Sprintf("bench-magpie-%d.yaml", port))
+	if err := os.WriteFile(name, []byte("logs: {own_log: false}\n"+x.config), 0o600); err != nil {
+		return nil, err
+	}
+	command := []string{filepath.Join(s.bin, "magpie"), "serve", "--config", name, "--listen", address(port)}
+	if x.secret == "" {
+		command = append(command, "--dev", "--logs", filepath.Join(folder, "no-logs-to-follow"))
+	}
+	return command, nil
+}
+
+func limitCommand(_ *subject, s settings, _ string, port int) ([]string, error) {
 	return []string{filepath.Join(s.bin, "limit"), "--listen", address(port)}, nil
 }
 
-func socketIOCommand(_ settings, _ string, port int) ([]string, error) {
+func socketIOCommand(_ *subject, _ settings, _ string, port int) ([]string, error) {
 	return []string{"node", "bench/socketio/server.mjs", strconv.Itoa(port)}, nil
 }
 
 // natsCommand writes the configuration that NATS needs for WebSocket. It is spared compression and a limit that slow
 // readers would meet.
-func natsCommand(s settings, folder string, port int) ([]string, error) {
-	text := fmt.Sprintf("listen: \"127.0.0.1:-1\"\nmax_connections: 100000\nmax_pending: 256MB\n"+
+func natsCommand(_ *subject, s settings, folder string, port int) ([]string, error) {
+	text := fmt.Sprintf("listen: \"127.0.0.1:-1\"\nmax_connections: 100000\nmax_pending: 256MB\nping_interval: \"30s\"\n"+
 		"websocket { listen: %q, no_tls: true, compression: false }\n", address(port))
 	name := filepath.Join(folder, fmt.Sprintf("bench-nats-%d.conf", port))
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -72,11 +113,15 @@ func (x *subject) start(ctx context.Context, s settings, folder string) (*server
 	if err != nil {
 		return nil, err
 	}
-	command, err := x.command(s, folder, port)
+	command, err := x.command(x, s, folder, port)
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", s.server}, command...)...) //nolint:gosec // the commands are those above
+	cmd.Env = append(os.Environ(), x.env...)
+	if x.secret != "" {
+		cmd.Env = append(cmd.Env, "MAGPIE_AUTH_JWT_SECRET="+x.secret)
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {

@@ -74,7 +74,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| fan-out 1 x 1,000, 1 in flight (deliveries) | 200 | 100 | - | 250 | 2.00 | 0.80 |",
+		"| fan-out 1 x 1,000, 1 in flight (deliveries) | 200 | - | 100 | - | 250 | 2.00 | 0.80 | - |",
 		"| 200 (190 to 210) |",
 		"taskset -c 1 magpie bench fanout --connections 1000 --in-flight 1 --duration 1s",
 		"- fan-out 1 x 1,000, 1 in flight, Socket.IO: 0 of 3 rounds counted; otherwise: it does not listen",

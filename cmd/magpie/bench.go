@@ -55,6 +55,7 @@ func newBenchCommand(env environment) *cobra.Command {
 	flags.IntVar(&f.opts.Channels, "channels", 0, "number of channels (default 1; for channels one for ten connections)")
 	flags.IntVar(&f.opts.InFlight, "in-flight", 0, "messages under way at once; for connect, connections being opened (default 1; 64 for channels and connect)")
 	flags.Float64Var(&f.opts.Rate, "rate", 0, "publish so many messages a second instead (default 100 for storm)")
+	flags.IntVar(&f.opts.Messages, "messages", 0, "messages that were missed, for comeback and replay (default 300)")
 	flags.IntVar(&f.opts.Payload, "payload", 0, "bytes of a payload (default 128)")
 	flags.DurationVar(&f.opts.Duration, "duration", 10*time.Second, "how long each stage is measured")
 	flags.DurationVar(&f.opts.Warmup, "warmup", 0, "how long each stage runs before that (default a fifth, at most 2s)")
@@ -70,7 +71,7 @@ func benchHelp() string {
 	b.WriteString("Open many connections to a gateway that is running, make traffic, check that every message arrives once and\n" +
 		"in order, and tell what it took. A gateway in production is a bad place for it.\n\nScenarios:\n")
 	for _, s := range bench.Scenarios() {
-		fmt.Fprintf(&b, "  %-9s %s\n", s[0], s[1])
+		fmt.Fprintf(&b, "  %-10s %s\n", s[0], s[1])
 	}
 	b.WriteString("\nPer CPU second is what the server does in one second of one processor, user and system time together. The client\n" +
 		"takes a processor of its own: pin both (taskset) where figures are to be compared. Exit status 1 when a message was\n" +

@@ -48,7 +48,7 @@ func TestEveryScenarioOnARealGateway(t *testing.T) {
 	url := gateway(t)
 	for _, s := range Scenarios() {
 		o := brief(url, s[0])
-		o.Stages = []int{1, 20}
+		o.Stages = []int{2, 20} // one for each channel of mixed, one more than the witness of comeback and replay
 		switch s[0] {
 		case "storm":
 			o.Rate = 1000
@@ -69,7 +69,7 @@ func TestEveryScenarioOnARealGateway(t *testing.T) {
 			if stage.Server == nil || stage.Server.ResidentBytes == 0 {
 				t.Errorf("%s: the server's process was not found", s[0])
 			}
-			if l := stage.Latency; l.P50 > l.P99 || l.P99 > l.Max || stage.Operations > 0 && l.P50 <= 0 {
+			if l := stage.Latency; l.P50 > l.P99 || l.P99 > l.Max || stage.Operations > 0 && s[0] != "handshakes" && l.P50 <= 0 {
 				t.Errorf("%s: latency %+v", s[0], l)
 			}
 		}

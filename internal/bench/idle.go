@@ -4,7 +4,7 @@ import "github.com/magpie-bridge/magpie/internal/bench/target"
 
 // idle opens the lines and leaves them alone. What the server's memory grew by is what they cost.
 func idle(s *stage) error {
-	before := s.look()
+	before, kernel := s.look(), s.observer.Kernel()
 	if err := s.openAll(quiet{s}); err != nil {
 		return err
 	}
@@ -14,6 +14,7 @@ func idle(s *stage) error {
 	after := s.look()
 	if s.result.Server != nil {
 		s.result.Server.BytesPerLine = float64(after.Anonymous-before.Anonymous) / float64(s.lines)
+		s.result.Server.KernelBytesPerLine = float64(s.observer.Kernel()-kernel) / float64(s.lines)
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type Options struct {
 	InFlight int           // messages at once: 1, or for channels 64; lines being opened at once for connect: 64
 	Rate     float64       // messages a second, instead of InFlight: 0, or for storm 100
 	Payload  int           // bytes: 128
+	Messages int           // that lines have missed, for comeback and replay: 300
 	Warmup   time.Duration // before a stage is measured: a fifth of Duration, at most 2 s
 	Duration time.Duration // of a stage: 10 s
 	PID      int           // of the server; 0: whoever listens on the port
@@ -39,11 +40,13 @@ type Options struct {
 const (
 	defaultLines      = 1_000
 	defaultPayload    = 128
+	defaultMessages   = 300
 	defaultDuration   = 10 * time.Second
 	longestWarmup     = 2 * time.Second
 	defaultPatience   = 5 * time.Second
 	defaultCalm       = time.Second
 	defaultInFlight   = 64  // of channels and connect
+	mixedInFlight     = 8   // of the large channel
 	readersPerChannel = 10  // of channels
 	stormRate         = 100 // messages a second while everybody reconnects
 
@@ -60,6 +63,7 @@ func (o *Options) complete() error {
 		o.Stages = []int{defaultLines}
 	}
 	setDefault(&o.Payload, defaultPayload)
+	setDefault(&o.Messages, defaultMessages)
 	setDefault(&o.Duration, defaultDuration)
 	setDefault(&o.Warmup, min(o.Duration/5, longestWarmup))
 	setDefault(&o.patience, defaultPatience)
@@ -70,6 +74,8 @@ func (o *Options) complete() error {
 	switch o.Scenario {
 	case "channels", "connect":
 		setDefault(&o.InFlight, defaultInFlight)
+	case "mixed":
+		setDefault(&o.InFlight, mixedInFlight)
 	case "storm":
 		setDefault(&o.Rate, stormRate)
 	}
@@ -91,6 +97,8 @@ func (o *Options) check() error {
 		return fmt.Errorf("a payload of %d bytes: expected %d, which the stamp needs, to %d", o.Payload, stampBytes, maxPayload)
 	case o.InFlight < 1 || o.InFlight > maxInFlight:
 		return fmt.Errorf("%d messages in flight: expected 1 to %d", o.InFlight, maxInFlight)
+	case o.Messages < 1:
+		return fmt.Errorf("%d messages to miss: expected at least 1", o.Messages)
 	case o.Channels < 0:
 		return fmt.Errorf("%d channels: expected at least 1", o.Channels)
 	case o.Rate < 0:

@@ -50,6 +50,10 @@ type Server struct {
 	PerCPUSecond  float64 `json:"perCpuSecond,omitempty"` // operations per second of processor time
 	ResidentBytes int64   `json:"residentBytes"`
 	BytesPerLine  float64 `json:"bytesPerLine,omitempty"` // memory of its own, for each idle line
+
+	// KernelBytesPerLine is how much more the kernel has in slabs and socket buffers, both ends of the line together
+	// where they are on one machine.
+	KernelBytesPerLine float64 `json:"kernelBytesPerLine,omitempty"`
 }
 
 // Latency sums up durations, in microseconds.

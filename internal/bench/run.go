@@ -50,6 +50,10 @@ func runStage(ctx context.Context, o *Options, t target.Target, where swarm.Opti
 	if err != nil {
 		return Result{}, err
 	}
+	where.Halfway = o.Scenario == "handshakes"
+	if o.Scenario == "mixed" {
+		where.Express = min(smallReaders, lines-1) // or the tool's own queue would be measured
+	}
 	s, err := newStage(ctx, o, t, where, lines)
 	if err != nil {
 		return Result{}, err
@@ -75,6 +79,8 @@ func unitOf(scenario string) string {
 		return "lines joined"
 	case "storm":
 		return "lines returned"
+	case "handshakes":
+		return "handshakes begun"
 	case "idle":
 		return "messages"
 	default:

@@ -17,6 +17,10 @@ func Scenarios() [][2]string {
 		{"echo", "a round trip on every line, again and again"},
 		{"connect", "lines that connect and subscribe, are dropped, and come again"},
 		{"storm", "every line is dropped at once, returns at once, and is to have missed nothing"},
+		{"comeback", "every line returns at once to many messages that it has missed"},
+		{"replay", "the same of lines that have connected already, and subscribe at once"},
+		{"mixed", "a small channel at a steady pace beside one that takes all there is: the latency of the small one"},
+		{"handshakes", "connections that stop in the middle of their handshake: memory"},
 	}
 }
 
@@ -34,6 +38,14 @@ func scenarioOf(name string) (scenario, error) {
 		return connect, nil
 	case "storm":
 		return storm, nil
+	case "comeback":
+		return comeback, nil
+	case "replay":
+		return replay, nil
+	case "mixed":
+		return mixed, nil
+	case "handshakes":
+		return handshakes, nil
 	}
 	var names []string
 	for _, s := range Scenarios() {

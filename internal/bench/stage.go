@@ -107,10 +107,14 @@ func (s *stage) openAll(p play) error {
 }
 
 // join opens the lines in their order, so many at a time.
-func (s *stage) join(atOnce int) error {
+func (s *stage) join(atOnce int) error { return s.joinFrom(0, atOnce) }
+
+// joinFrom opens the lines from the first on; those before it have joined.
+func (s *stage) joinFrom(first, atOnce int) error {
 	before, progressed := s.joined, s.swarm.Now()
-	for next := 0; s.joined < len(s.members); {
-		for next < len(s.members) && next-s.joined < atOnce {
+	others := s.joined - first // that come behind them
+	for next := first; s.joined < len(s.members); {
+		for next < len(s.members)-others && next-(s.joined-others) < atOnce {
 			if err := s.dial(next); err != nil {
 				return err
 			}

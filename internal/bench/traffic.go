@@ -89,6 +89,11 @@ func (t *traffic) received(line int, e target.Event) {
 	}
 	t.count++
 	t.latency.Record(t.swarm.Heard() - time.Duration(m.at))
+	t.arrived(m)
+}
+
+// arrived notes that a message has reached one more of its readers.
+func (t *traffic) arrived(m stamp) {
 	if int(m.slot) < len(t.slots) {
 		if s := &t.slots[m.slot]; s.sequence == m.sequence && s.channel == int(m.channel) && s.waiting > 0 {
 			t.delivered(m.slot)
@@ -158,8 +163,9 @@ func (t *traffic) abandon(now time.Duration) {
 	}
 }
 
-func (t *traffic) publish(i uint32, at time.Duration) {
-	channel := t.pick()
+func (t *traffic) publish(i uint32, at time.Duration) { t.publishTo(t.pick(), i, at) }
+
+func (t *traffic) publishTo(channel int, i uint32, at time.Duration) {
 	t.published[channel]++
 	m := stamp{run: t.run, channel: uint32(channel), slot: i, sequence: t.published[channel], at: uint64(at)}
 	if i != noSlot {

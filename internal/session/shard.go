@@ -28,7 +28,8 @@ type Shard struct {
 	sessions []*Session // by slot; nil where free
 	free     []uint32
 	topics   map[wire.ChannelName]*topic
-	queue    []*topic   // with cursors to move along, in the order they are served
+	fresh    []*topic   // whose cursors are to be moved along, in the order they are served; no pass has begun
+	queue    []*topic   // the same of those that one slice was not enough for
 	pumping  []*Session // with several cursors behind, after they subscribed or could not be written to
 	decoder  wire.Decoder
 	frame    wire.Frame
@@ -164,14 +165,21 @@ const writesPerClock = 16
 // Work moves cursors along for about the given time, and reports whether more are to be moved.
 func (sh *Shard) Work(slice time.Duration) (more bool) {
 	sh.collect()
-	if len(sh.queue) == 0 && len(sh.pumping) == 0 {
+	if len(sh.fresh) == 0 && len(sh.queue) == 0 && len(sh.pumping) == 0 {
 		return false
 	}
 	end := time.Now().Add(slice)
-	pumpEnd := end
-	if len(sh.queue) > 0 {
-		pumpEnd = end.Add(-slice / 2) // those who catch up must not keep the live ones waiting
+	// What was published just now comes first: a small channel does not wait for a large one that is in the middle of its
+	// pass, nor for those who catch up. These have what is left of the slice, and at least a quarter each.
+	waiting := len(sh.queue)
+	freshEnd, pumpEnd := end, end
+	if waiting > 0 || len(sh.pumping) > 0 {
+		freshEnd = end.Add(-slice / 2)
 	}
+	if waiting > 0 {
+		pumpEnd = end.Add(-slice / 4)
+	}
+	sh.serveTopics(&sh.fresh, len(sh.fresh), freshEnd)
 	for len(sh.pumping) > 0 && sh.timeLeft(pumpEnd) {
 		s := sh.pumping[0]
 		sh.pumping[0] = nil
@@ -179,17 +187,22 @@ func (sh *Shard) Work(slice time.Duration) (more bool) {
 		s.pumping = false
 		s.pump()
 	}
-	// Each topic that the slice has time for is served once; what is left goes to the end of the queue.
-	for n := len(sh.queue); n > 0 && sh.timeLeft(end); n-- {
-		t := sh.queue[0] // it leaves the queue only when the pass comes back: a panic must not cost the channel its service
+	sh.serveTopics(&sh.queue, waiting, end)
+	return len(sh.fresh) > 0 || len(sh.queue) > 0 || len(sh.pumping) > 0
+}
+
+// serveTopics serves the first n topics of a list once, as far as there is time until end, and takes them from it. Those
+// that have more to do go to the end of the queue.
+func (sh *Shard) serveTopics(list *[]*topic, n int, end time.Time) {
+	for ; n > 0 && sh.timeLeft(end); n-- {
+		t := (*list)[0] // it leaves the list only when the pass comes back: a panic must not cost the channel its service
 		done := sh.pass(t, end)
-		sh.queue[0] = nil
-		sh.queue = sh.queue[1:]
+		(*list)[0] = nil
+		*list = (*list)[1:]
 		if t.queued = !done; t.queued {
 			sh.queue = append(sh.queue, t)
 		}
 	}
-	return len(sh.queue) > 0 || len(sh.pumping) > 0
 }
 
 // collect takes over which topics have moved.
@@ -205,7 +218,7 @@ func (sh *Shard) collect() {
 			continue
 		}
 		t.queued, t.pass, t.again = true, 0, false
-		sh.queue = append(sh.queue, t)
+		sh.fresh = append(sh.fresh, t)
 	}
 }
 

@@ -53,6 +53,27 @@ func (o Observer) Look(pid int) (Usage, error) {
 	return u, nil
 }
 
+// Kernel returns the bytes that the machine's kernel has in slabs, which is where sockets are, and in the buffers of TCP
+// sockets; 0 where it does not tell.
+func (o Observer) Kernel() int64 {
+	memory, err := o.read("meminfo")
+	if err != nil {
+		return 0
+	}
+	sum := kibibytes(memory, "Slab:")
+	sockets, err := o.read("net/sockstat")
+	if err != nil {
+		return sum
+	}
+	_, tcp, _ := strings.Cut(sockets, "TCP: ")
+	_, pages, _ := strings.Cut(tcp, " mem ")
+	first, _, _ := strings.Cut(pages, "\n")
+	if n, err := strconv.ParseInt(strings.TrimSpace(first), 10, 64); err == nil {
+		sum += n * int64(os.Getpagesize())
+	}
+	return sum
+}
+
 // cpuTime reads utime and stime, which stand 12th and 13th behind the name, the only field that may contain anything.
 func cpuTime(stat string) (time.Duration, error) {
 	const user, system = 11, 12

@@ -2,6 +2,7 @@ package process
 
 import (
 	"io/fs"
+	"os"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -13,14 +14,16 @@ func proc() fstest.MapFS {
 		"   0: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4710 1\n" +
 		"   1: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1\n"
 	return fstest.MapFS{
-		"net/tcp":    {Data: []byte(table)},
-		"7/stat":     {Data: []byte("7 (a) S (b) c) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 1 0 5 6 7")},
-		"7/status":   {Data: []byte("Name:\tx\nVmRSS:\t    2048 kB\nRssAnon:\t    1024 kB\n")},
-		"7/fd/0":     {Data: []byte("/dev/null"), Mode: fs.ModeSymlink},
-		"7/fd/3":     {Data: []byte("socket:[4711]"), Mode: fs.ModeSymlink},
-		"8/fd/3":     {Data: []byte("socket:[4710]"), Mode: fs.ModeSymlink},
-		"9/stat":     {Data: []byte("9 (short) S 1")},
-		"self/fd/11": {Data: []byte("socket:[4711]"), Mode: fs.ModeSymlink},
+		"net/tcp":      {Data: []byte(table)},
+		"meminfo":      {Data: []byte("MemTotal:  1000 kB\nSlab:      200 kB\n")},
+		"net/sockstat": {Data: []byte("sockets: used 3\nTCP: inuse 2 orphan 0 tw 0 alloc 3 mem 5\nUDP: inuse 1 mem 7\n")},
+		"7/stat":       {Data: []byte("7 (a) S (b) c) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 1 0 5 6 7")},
+		"7/status":     {Data: []byte("Name:\tx\nVmRSS:\t    2048 kB\nRssAnon:\t    1024 kB\n")},
+		"7/fd/0":       {Data: []byte("/dev/null"), Mode: fs.ModeSymlink},
+		"7/fd/3":       {Data: []byte("socket:[4711]"), Mode: fs.ModeSymlink},
+		"8/fd/3":       {Data: []byte("socket:[4710]"), Mode: fs.ModeSymlink},
+		"9/stat":       {Data: []byte("9 (short) S 1")},
+		"self/fd/11":   {Data: []byte("socket:[4711]"), Mode: fs.ModeSymlink},
 	}
 }
 
@@ -44,5 +47,14 @@ func TestListening(t *testing.T) {
 	}
 	if pid, ok := o.Listening(8081); ok {
 		t.Errorf("found %d where nobody listens", pid)
+	}
+}
+
+func TestKernel(t *testing.T) {
+	if got, want := (Observer{FS: proc()}).Kernel(), int64(200<<10+5*os.Getpagesize()); got != want {
+		t.Errorf("%d bytes, want %d", got, want)
+	}
+	if got := (Observer{FS: fstest.MapFS{}}).Kernel(); got != 0 {
+		t.Errorf("%d bytes of a kernel that says nothing", got)
 	}
 }

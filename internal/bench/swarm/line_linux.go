@@ -104,7 +104,12 @@ func (l *Line) dialled() {
 	}
 	l.state = upgrading
 	l.watch(unix.EPOLLIN)
-	l.out = append(l.out, l.swarm.request...)
+	request := l.swarm.request
+	if l.swarm.opts.Halfway {
+		request = request[:len(request)/2]
+		l.swarm.halfway++
+	}
+	l.out = append(l.out, request...)
 	l.write()
 }
 
@@ -200,7 +205,7 @@ func (l *Line) watch(interest uint32) {
 	}
 	l.interest = interest
 	event := unix.EpollEvent{Events: interest, Fd: int32(l.index)}
-	if err := unix.EpollCtl(l.swarm.epoll, unix.EPOLL_CTL_MOD, l.fd, &event); err != nil {
+	if err := unix.EpollCtl(l.swarm.epollOf(l.index), unix.EPOLL_CTL_MOD, l.fd, &event); err != nil {
 		l.fail(os.NewSyscallError("epoll_ctl", err))
 	}
 }

@@ -14,6 +14,10 @@ type Options struct {
 	Host    string // of the request; empty: the address
 	Path    string // of the request; empty: /
 	Header  string // further lines of the request, each ended by CRLF
+	Halfway bool   // send half of the request only
+	// Express is how many lines, the first ones, are looked at again and again between the others: their messages do not
+	// wait until those of thousands have been read.
+	Express int
 }
 
 // Handler is told what happens to the lines, in the goroutine that calls [Swarm.Turn].

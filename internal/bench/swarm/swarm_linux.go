@@ -22,8 +22,10 @@ type Swarm struct {
 	opts    Options
 	handler Handler
 	epoll   int
+	express int // an epoll of those lines, itself watched by the other; -1 when there are none
 	events  []unix.EpollEvent
-	lines   []*Line // by index; nil where there is none
+	first   []unix.EpollEvent // of express
+	lines   []*Line           // by index; nil where there is none
 	request []byte
 	buf     []byte
 	unsent  []*Line // those to write to at the end of the turn
@@ -31,6 +33,7 @@ type Swarm struct {
 	start   time.Time
 	heard   time.Duration // when the last read was done
 	reads   uint64
+	halfway int // lines that have sent half of their request, and will send no more
 }
 
 // New returns a swarm without lines, and raises the limit of open files if it has to.
@@ -42,16 +45,40 @@ func New(opts Options, h Handler) (*Swarm, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	return &Swarm{
+	s := &Swarm{
 		opts:    opts,
 		handler: h,
 		epoll:   fd,
+		express: -1,
 		events:  make([]unix.EpollEvent, eventsPerTurn),
 		request: request(opts),
 		buf:     make([]byte, readBytes),
 		keys:    0x9e3779b9,
 		start:   time.Now(),
-	}, nil
+	}
+	if opts.Express > 0 {
+		err = s.openExpress()
+	}
+	return s, err
+}
+
+func (s *Swarm) openExpress() error {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	s.express = fd
+	s.first = make([]unix.EpollEvent, s.opts.Express)
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &event))
+}
+
+// epollOf is where a line is watched.
+func (s *Swarm) epollOf(index int) int {
+	if index < s.opts.Express {
+		return s.express
+	}
+	return s.epoll
 }
 
 // Dial begins to open the line of an index, which has to be free. What comes of it is told to the handler. It must not
@@ -67,7 +94,7 @@ func (s *Swarm) Dial(index int) error {
 	l := &Line{swarm: s, index: index, fd: fd, state: dialling, interest: unix.EPOLLIN | unix.EPOLLOUT}
 	s.lines[index] = l
 	event := unix.EpollEvent{Events: l.interest, Fd: int32(index)}
-	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+	if err := unix.EpollCtl(s.epollOf(index), unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 		l.Drop()
 		return os.NewSyscallError("epoll_ctl", err)
 	}
@@ -121,12 +148,30 @@ func (s *Swarm) Turn(wait time.Duration) error {
 		return os.NewSyscallError("epoll_wait", err)
 	}
 	for i := range s.events[:n] {
-		if l := s.lines[s.events[i].Fd]; l != nil {
-			l.event(s.events[i].Events)
+		if s.express >= 0 && i%expressEvery == 0 {
+			s.lookFirst()
+		}
+		if at := s.events[i].Fd; at >= 0 && s.lines[at] != nil {
+			s.lines[at].event(s.events[i].Events)
 		}
 	}
 	s.Flush()
 	return nil
+}
+
+// expressEvery is how many lines have their turn between two looks at those that come first.
+const expressEvery = 16
+
+func (s *Swarm) lookFirst() {
+	n, err := unix.EpollWait(s.express, s.first, 0)
+	if err != nil {
+		return // interrupted: the next look is near
+	}
+	for i := range s.first[:n] {
+		if l := s.lines[s.first[i].Fd]; l != nil {
+			l.event(s.first[i].Events)
+		}
+	}
 }
 
 // Flush writes what was queued, as far as the kernel takes it.
@@ -149,6 +194,9 @@ func (s *Swarm) Now() time.Duration { return time.Since(s.start) }
 // each of them.
 func (s *Swarm) Heard() time.Duration { return s.heard }
 
+// Halfway is how many lines have sent the half of their request that Options.Halfway asks for.
+func (s *Swarm) Halfway() int { return s.halfway }
+
 // Reads is how often something was read. Messages that a server writes together are commonly read together.
 func (s *Swarm) Reads() uint64 { return s.reads }
 
@@ -166,6 +214,9 @@ func (s *Swarm) Close() {
 		if l != nil {
 			l.Drop()
 		}
+	}
+	if s.express >= 0 {
+		_ = unix.Close(s.express)
 	}
 	_ = unix.Close(s.epoll)
 }

@@ -25,6 +25,9 @@ func (*Swarm) Now() time.Duration { return 0 }
 // Heard is when the messages that the handler is being told about were read.
 func (*Swarm) Heard() time.Duration { return 0 }
 
+// Halfway is how many lines wait in the middle of their handshake.
+func (*Swarm) Halfway() int { return 0 }
+
 // Reads is how often something was read.
 func (*Swarm) Reads() uint64 { return 0 }
 
