@@ -110,7 +110,7 @@ func memories() []measurement {
 			of: []string{magpie, goroutines, nats, limit}, vary: withTokens, rounds: 3, duration: 30 * time.Second,
 		},
 		{
-			reading: reading{"memory of an idle line, GOGC=20", "bytes", perLine},
+			reading: reading{"memory of an idle line, GOGC=5", "bytes", perLine},
 			args:    []string{"idle", "--connections", lines},
 			of:      []string{magpie, goroutines}, vary: frugal, rounds: 3, duration: 5 * time.Second,
 		},

@@ -51,7 +51,7 @@ func withTokens(x *subject) { x.secret = strings.Repeat("the secret of a benchma
 // frugal is withTokens, and has little garbage wait to be collected: what is left is what lines hold.
 func frugal(x *subject) {
 	withTokens(x)
-	x.env = []string{"GOGC=20"}
+	x.env = []string{"GOGC=5"}
 }
 
 // token is what the load tool shows; "" where nobody asks.

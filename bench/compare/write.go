@@ -67,7 +67,7 @@ const explanation = `
 Deliveries, round trips, lines and messages are those of one second of the server's processor, user and system time together:
 more is better. Of milliseconds, bytes and shares of a core less is better. "Goroutines" is Magpie with the driver that other
 systems than Linux have. Memory is the process's own (RssAnon), of sessions that were authenticated by a JSON Web Token, as their
-handshakes have left it, and once more where the runtime is told to keep little garbage (GOGC=20): nearly what lines hold.
+handshakes have left it, and once more where the runtime is told to keep little garbage (GOGC=5): nearly what lines hold.
 
 `
 
