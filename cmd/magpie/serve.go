@@ -39,6 +39,9 @@ With --dev everybody on this machine gets in without a token, and the readable f
 --logs are given. With --data the channels are kept on disk, and what was acknowledged is there again after a crash or a
 loss of power. Without --dev, a client needs a JSON Web Token or an API key: see auth in the configuration.
 
+With tls.cert and tls.key in the configuration, or MAGPIE_TLS_CERT and MAGPIE_TLS_KEY, the port speaks TLS alone; files
+that change are read anew.
+
 Ctrl-C (or SIGTERM) drains: clients are told to come back, and what was accepted is finished. A second one ends the
 process at once.`,
 		Example: `  magpie serve --dev
@@ -130,9 +133,12 @@ func newLogger(w io.Writer, cfg config.Log) *slog.Logger {
 
 // announce tells where the gateway is found.
 func announce(w io.Writer, cfg *config.Config, addr net.Addr) {
-	host := browsable(addr)
-	fmt.Fprintf(w, "Magpie %s is running as %s. Ctrl-C ends it.\n  console    http://%s/\n  WebSocket  ws://%s/ws\n",
-		buildVersion(), cfg.NodeID, host, host)
+	host, secure := browsable(addr), ""
+	if cfg.TLS.Enabled() {
+		secure = "s"
+	}
+	fmt.Fprintf(w, "Magpie %s is running as %s. Ctrl-C ends it.\n  console    http%s://%s/\n  WebSocket  ws%s://%s/ws\n",
+		buildVersion(), cfg.NodeID, secure, host, secure, host)
 	switch {
 	case len(cfg.Logs.Globs) > 0:
 		fmt.Fprintf(w, "  logs       %s\n", strings.Join(cfg.Logs.Globs, " "))

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/netip"
@@ -8,11 +11,15 @@ import (
 	"strings"
 )
 
+// maxPEMBytes bounds the files of a certificate and of its key.
+const maxPEMBytes = 1 << 20
+
 // Check reports, as an [Error], the settings that contradict each other. Load and Parse have done so already; a
 // configuration made in Go needs it.
 func (c *Config) Check() error {
 	var ps problems
 	c.checkAccess(&ps)
+	c.checkTLS(&ps)
 	c.checkTimes(&ps)
 	c.checkNames(&ps)
 	if c.Limits.OutboxBytes < c.Limits.FrameBytes {
@@ -40,6 +47,45 @@ func (c *Config) checkAccess(ps *problems) {
 	}
 	if !c.Development && !c.Auth.JWT.Secret.IsSet() && len(c.Auth.APIKeys) == 0 {
 		ps.add(c.places["auth"], "auth", "nobody could connect: set auth.jwt.secret (or MAGPIE_AUTH_JWT_SECRET) or auth.api_keys, or development: true on your own machine")
+	}
+}
+
+// checkTLS reads both files, so that a gateway does not start only to refuse every handshake.
+func (c *Config) checkTLS(ps *problems) {
+	wrong := func(key, format string, args ...any) {
+		at, set := c.places[key]
+		if !set {
+			at = c.places["tls"]
+		}
+		ps.add(at, key, format, args...)
+	}
+	switch {
+	case c.TLS == TLS{}:
+		return
+	case c.TLS.Cert == "":
+		wrong("tls.cert", "missing: a key needs its certificate")
+		return
+	case c.TLS.Key == "":
+		wrong("tls.key", "missing: a certificate needs its key")
+		return
+	}
+	cert, err := readFile(c.TLS.Cert, maxPEMBytes)
+	if err != nil {
+		wrong("tls.cert", "the certificate cannot be read: %s", err)
+	}
+	key, keyErr := readFile(c.TLS.Key, maxPEMBytes)
+	if keyErr != nil {
+		wrong("tls.key", "the key cannot be read: %s", keyErr)
+	}
+	if err != nil || keyErr != nil {
+		return
+	}
+	if block, _ := pem.Decode(cert); block == nil || block.Type != "CERTIFICATE" {
+		wrong("tls.cert", "found no certificate in %s: expected PEM, with -----BEGIN CERTIFICATE----- first", c.TLS.Cert)
+	} else if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+		wrong("tls.cert", "found no certificate in %s: %s", c.TLS.Cert, err)
+	} else if _, err := tls.X509KeyPair(cert, key); err != nil {
+		wrong("tls.key", "the key in %s does not go with the certificate in %s: %s", c.TLS.Key, c.TLS.Cert, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 type Config struct {
 	// Listen is the address of the gateway's one port, host:port. Default 127.0.0.1:8080.
 	Listen string `yaml:"listen"`
+	TLS    TLS    `yaml:"tls"`
 	// Development lets everybody on this machine in without a token. Default false.
 	Development bool `yaml:"development"`
 	// NodeID names this node in a cluster and to clients. Default "", for which Load puts the host's name and a
@@ -53,6 +54,17 @@ type Config struct {
 
 	places places // where each key was set
 }
+
+// TLS lets the gateway's port speak TLS, and nothing else. It takes both files, or neither.
+type TLS struct {
+	// Cert is a PEM file with the certificate and those between it and a root. Default "": no TLS.
+	Cert string `yaml:"cert"`
+	// Key is a PEM file with the certificate's key. Default "".
+	Key string `yaml:"key"`
+}
+
+// Enabled reports whether the port speaks TLS.
+func (t TLS) Enabled() bool { return t.Cert != "" }
 
 // Log is about the gateway's own log lines.
 type Log struct {

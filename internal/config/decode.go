@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ type decoder struct {
 	problems problems
 	places   places
 	secrets  func(text string) (string, error) // resolves ${ENV:NAME} and file:path
+	folder   string                            // of the configuration, where the paths in it begin
 }
 
 // section reads the keys of one mapping. Its readers leave the target as it is where the key is absent or its value is
@@ -142,6 +144,16 @@ func (s *section) text(key string, into *string, check func(string) error) {
 		s.refuse(key, v, "expected text: put it in quotes")
 	default:
 		s.refuse(key, v, "expected text")
+	}
+}
+
+// file reads the path of a file. One that is not absolute begins where the configuration is, or, in a variable of the
+// environment, where the process was started.
+func (s *section) file(key string, into *string) {
+	before := *into
+	s.text(key, into, anyText)
+	if at := s.places[s.path+key]; *into != before && *into != "" && at.line > 0 && !filepath.IsAbs(*into) {
+		*into = filepath.Join(s.folder, *into)
 	}
 }
 

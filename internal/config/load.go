@@ -27,6 +27,8 @@ type variable struct {
 func variables() []variable {
 	return []variable{
 		{"MAGPIE_LISTEN", "listen", kindText},
+		{"MAGPIE_TLS_CERT", "tls.cert", kindText},
+		{"MAGPIE_TLS_KEY", "tls.key", kindText},
 		{"MAGPIE_DEVELOPMENT", "development", kindBool},
 		{"MAGPIE_NODE_ID", "node_id", kindText},
 		{"MAGPIE_ORIGINS", "origins", kindList},
@@ -116,7 +118,7 @@ func newReader(path string) *reader {
 	c := Default()
 	c.places = make(places)
 	secrets := func(text string) (string, error) { return resolveSecret(text, filepath.Dir(path)) }
-	return &reader{config: c, decoder: &decoder{places: c.places, secrets: secrets}}
+	return &reader{config: c, decoder: &decoder{places: c.places, secrets: secrets, folder: filepath.Dir(path)}}
 }
 
 func (r *reader) file(name string, data []byte) {

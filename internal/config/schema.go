@@ -29,6 +29,7 @@ const (
 // read goes through the whole file, in the order of the fields of [Config].
 func (c *Config) read(s *section) {
 	s.text("listen", &c.Listen, checkListen)
+	s.section("tls", c.TLS.read)
 	s.flag("development", &c.Development)
 	s.text("node_id", &c.NodeID, checkNodeID)
 	s.section("log", c.Log.read)
@@ -51,6 +52,11 @@ func (c *Config) read(s *section) {
 	s.section("logs", c.Logs.read)
 	s.section("console", func(s *section) { s.flag("enabled", &c.Console.Enabled) })
 	s.section("metrics", func(s *section) { s.flag("enabled", &c.Metrics.Enabled) })
+}
+
+func (t *TLS) read(s *section) {
+	s.file("cert", &t.Cert)
+	s.file("key", &t.Key)
 }
 
 func (l *Log) read(s *section) {

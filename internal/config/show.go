@@ -22,6 +22,7 @@ func (c *Config) GoString() string { return c.String() }
 func (c *Config) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("listen", c.Listen),
+		slog.Bool("tls", c.TLS.Enabled()),
 		slog.Bool("development", c.Development),
 		slog.String("nodeId", c.NodeID),
 		slog.String("driver", c.Driver),

@@ -1,6 +1,7 @@
 package netloop
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,8 @@ type epoll struct {
 	free  []uint32
 
 	listening *listening // nil when this loop accepts nothing
+
+	tls *tlsBuffers // nil until there is a TLS line
 
 	mu    sync.Mutex // guards waker, against a wake that comes after the end: the descriptor may be somebody else's then
 	waker int        // an eventfd; -1 once closed
@@ -156,13 +159,13 @@ func (p *epoll) owner(of *life) loopConn {
 	return nil
 }
 
-// takes reports whether nc is a plain socket.
+// takes reports whether nc is a plain socket, or TLS over one that can change over.
 func (p *epoll) takes(nc net.Conn) bool {
 	switch nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
 		return true
 	}
-	return false
+	return switchable(nc) != nil
 }
 
 // The kernel must not become the queue of a slow reader: these bound what it holds for a connection.
@@ -173,6 +176,12 @@ const (
 
 // adopt takes the socket from the runtime's poller: the descriptor is duplicated, and the original closed.
 func (p *epoll) adopt(nc net.Conn, o opening) error {
+	add := p.add
+	if inner := switchable(nc); inner != nil {
+		secure := nc.(*tls.Conn)
+		add = func(fd int, o opening) { p.addTLS(fd, secure, inner, o) }
+		nc = inner.TCPConn // TLS must not say goodbye
+	}
 	fd, err := duplicate(nc.(syscall.Conn))
 	_ = nc.Close()
 	if err != nil {
@@ -181,7 +190,7 @@ func (p *epoll) adopt(nc net.Conn, o opening) error {
 	_ = setSocketOption(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBufferBytes)
 	_ = setSocketOption(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentLowWater) // not on Unix sockets
 	p.loop.count.Add(1)
-	if !p.loop.Post(func() { p.add(fd, o) }) {
+	if !p.loop.Post(func() { add(fd, o) }) {
 		p.loop.count.Add(-1)
 		_ = unix.Close(fd)
 		return ErrLoopClosed
@@ -369,9 +378,17 @@ func (c *fdConn) Shutdown() {
 // Close implements [Conn].
 func (c *fdConn) Close() { c.closeWith(nil) }
 
+// parting is a [Handler] that has something to do with its socket before it is closed.
+type parting interface {
+	part(err error)
+}
+
 func (c *fdConn) closeWith(err error) {
 	if c.closed {
 		return
+	}
+	if h, ok := c.handler.(parting); ok {
+		h.part(err)
 	}
 	c.closed = true
 	p := c.poller

@@ -43,3 +43,17 @@ func (g *Group) Listen(ln net.Listener, newHandler func(l *Loop, c Taken, remote
 		}
 	})
 }
+
+// underlay is a poller that can take connections from beneath TLS.
+type underlay interface {
+	beneathTLS(ln net.Listener) net.Listener
+}
+
+// BeneathTLS returns ln with connections that [Group.Adopt] can take from beneath TLS, which is made of them with
+// [crypto/tls.Server]: their lines need no goroutines then. Where the loops have no epoll, that is ln itself.
+func (g *Group) BeneathTLS(ln net.Listener) net.Listener {
+	if p, ok := g.loops[0].poller.(underlay); ok {
+		return p.beneathTLS(ln)
+	}
+	return ln
+}

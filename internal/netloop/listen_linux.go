@@ -170,7 +170,23 @@ func (c *fdConn) Detach() (net.Conn, error) {
 	p.release(c)
 	p.loop.count.Add(-1)
 	p.loop.wheel.set(&c.life, time.Time{})
-	file := os.NewFile(uintptr(c.fd), "")
+	return ownedConn(c.fd)
+}
+
+// leave returns the connection for a last word, with a descriptor of its own: the loop may close it now.
+func (c *fdConn) leave() (net.Conn, error) {
+	p := c.poller
+	_ = p.control(unix.EPOLL_CTL_DEL, c.fd, 0, c.slot, p.gens[c.slot]) // closing would not do it while there is another
+	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return ownedConn(fd)
+}
+
+// ownedConn makes a connection of a descriptor, which is its own from now on.
+func ownedConn(fd int) (net.Conn, error) {
+	file := os.NewFile(uintptr(fd), "")
 	nc, err := net.FileConn(file) // duplicates the descriptor
 	return nc, errors.Join(err, file.Close())
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func TestPostKeepsTheOrder(t *testing.T) {
-	onEachDriver(t, func(t *testing.T, g *Group) {
+	onEachDriver(t, func(t *testing.T, g *rig) {
 		const n = 2000
 		loop := g.Loops()[0]
 		var order []int
@@ -32,7 +32,7 @@ func TestPostKeepsTheOrder(t *testing.T) {
 
 // Each task is waited for before the next is posted, so that a single wake that is lost shows.
 func TestNoWakeIsLost(t *testing.T) {
-	onEachDriver(t, func(t *testing.T, g *Group) {
+	onEachDriver(t, func(t *testing.T, g *rig) {
 		loop := g.Loops()[0]
 		var wg sync.WaitGroup
 		for range 8 {
@@ -54,7 +54,7 @@ func TestNoWakeIsLost(t *testing.T) {
 }
 
 func TestPostAfterClose(t *testing.T) {
-	onEachDriver(t, func(t *testing.T, g *Group) {
+	onEachDriver(t, func(t *testing.T, g *rig) {
 		loop := g.Loops()[0]
 		ran := false
 		loop.Post(func() { ran = true })
@@ -68,7 +68,7 @@ func TestPostAfterClose(t *testing.T) {
 		loop.Wake()
 		g.Close() // once more changes nothing
 
-		server, client := socketPair(t)
+		server, client := g.pair(t)
 		if err := g.Adopt(server, nil, nil); err == nil {
 			t.Error("a connection was adopted after Close")
 		}
@@ -79,10 +79,10 @@ func TestPostAfterClose(t *testing.T) {
 }
 
 func TestGroupCloseEndsEverything(t *testing.T) {
-	onEachDriver(t, func(t *testing.T, g *Group) {
+	onEachDriver(t, func(t *testing.T, g *rig) {
 		var scripts []*script
 		for i := range 60 {
-			server, client := socketPair(t)
+			server, client := g.pair(t)
 			s := echo().adopt(t, g, server, "")
 			scripts = append(scripts, s)
 			switch i % 3 {
@@ -117,9 +117,9 @@ func TestGroupCloseEndsEverything(t *testing.T) {
 
 // What a connection held is free soon after its end, though its timer was set for long.
 func TestClosedConnectionIsForgotten(t *testing.T) {
-	onEachDriver(t, func(t *testing.T, g *Group) {
+	onEachDriver(t, func(t *testing.T, g *rig) {
 		handler := func() weak.Pointer[script] {
-			server, client := socketPair(t)
+			server, client := g.pair(t)
 			s := echo().adopt(t, g, server, "")
 			onLoop(t, s.loop, func() { s.SetTimer(time.Now().Add(time.Hour)) })
 			_ = client.Close()

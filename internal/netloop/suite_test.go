@@ -2,6 +2,8 @@ package netloop
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -9,6 +11,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/magpie-bridge/magpie/internal/selfsigned"
 )
 
 // patience is how long a test waits for what must come; nothing that works takes it.
@@ -16,18 +20,106 @@ const patience = 20 * time.Second
 
 // onEachDriver runs a test on a group of one loop, for each driver that this system has, and
 // fails it when goroutines or descriptors are left behind.
-func onEachDriver(t *testing.T, test func(t *testing.T, g *Group)) {
-	drivers := []Driver{DriverGoroutine}
-	if runtime.GOOS == "linux" {
-		drivers = append(drivers, DriverEpoll)
+func onEachDriver(t *testing.T, test func(t *testing.T, g *rig)) {
+	type kind struct {
+		driver Driver
+		secure bool
 	}
-	for _, driver := range drivers {
-		t.Run(string(driver), func(t *testing.T) {
+	kinds := map[string]kind{"goroutine": {DriverGoroutine, false}, "TLS on goroutine": {DriverGoroutine, true}}
+	if runtime.GOOS == "linux" {
+		kinds["epoll"] = kind{DriverEpoll, false}
+		kinds["TLS on epoll"] = kind{DriverEpoll, true}
+	}
+	for name, k := range kinds {
+		t.Run(name, func(t *testing.T) {
 			leavesNothingBehind(t)
-			test(t, startGroup(t, Options{Loops: 1, Driver: driver}))
+			g := &rig{Group: startGroup(t, Options{Loops: 1, Driver: k.driver})}
+			if k.secure {
+				g.secure(t)
+			}
+			test(t, g)
 		})
 	}
 }
+
+// rig is a group with the kind of connections that it is to be tested with.
+type rig struct {
+	*Group
+	server, client *tls.Config // nil: without TLS
+}
+
+func (g *rig) secure(t *testing.T) {
+	t.Helper()
+	certFile, keyFile, err := selfsigned.Write(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(pair.Leaf)
+	// Tickets would lie in the receive buffer of a client that reads nothing, and have it reset the connection instead of
+	// ending it.
+	g.server = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true}
+	g.client = &tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12}
+}
+
+// client is the far end of a connection under test.
+type client interface {
+	net.Conn
+	CloseWrite() error
+	SetLinger(seconds int) error
+}
+
+// secureClient is a client over TLS.
+type secureClient struct {
+	*tls.Conn
+	socket *net.TCPConn
+	rude   bool
+}
+
+// SetLinger implements client. A peer that resets says no goodbye.
+func (c *secureClient) SetLinger(seconds int) error {
+	c.rude = true
+	return c.socket.SetLinger(seconds)
+}
+
+// Close implements [net.Conn].
+func (c *secureClient) Close() error {
+	if c.rude {
+		return c.socket.Close()
+	}
+	return c.Conn.Close()
+}
+
+// pair returns both ends of a connection over loopback, of the kind that is being tested.
+func (g *rig) pair(t testing.TB) (server net.Conn, far client) {
+	t.Helper()
+	near, dialled := socketPair(t)
+	if g.server == nil {
+		return near, dialled
+	}
+	listener := g.BeneathTLS(oneConn{near})
+	beneath, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure, secured := tls.Server(beneath, g.server), tls.Client(dialled, g.client)
+	shaken := make(chan error, 1)
+	go func() { shaken <- secure.HandshakeContext(t.Context()) }()
+	if err := errors.Join(secured.HandshakeContext(t.Context()), <-shaken); err != nil {
+		t.Fatal(err)
+	}
+	return secure, &secureClient{Conn: secured, socket: dialled}
+}
+
+// oneConn is a listener with one connection.
+type oneConn struct{ net.Conn }
+
+func (l oneConn) Accept() (net.Conn, error) { return l.Conn, nil }
+func (l oneConn) Addr() net.Addr            { return l.LocalAddr() }
 
 func startGroup(t *testing.T, opts Options) *Group {
 	t.Helper()
@@ -163,8 +255,13 @@ func (s *script) Closed(err error) {
 	}
 }
 
+// adopterOf is a [Group], or a rig with one.
+type adopterOf interface {
+	Adopt(nc net.Conn, buffered []byte, newHandler func(*Loop, Conn) Handler) error
+}
+
 // adopt gives the connection to the group and waits until its handler is there.
-func (s *script) adopt(t *testing.T, g *Group, nc net.Conn, buffered string) *script {
+func (s *script) adopt(t *testing.T, g adopterOf, nc net.Conn, buffered string) *script {
 	t.Helper()
 	err := g.Adopt(nc, []byte(buffered), func(l *Loop, c Conn) Handler {
 		s.loop, s.Conn = l, c

@@ -51,7 +51,25 @@ func newServer(opts Options, ln net.Listener) (*Server, error) {
 	if err := src.open(gateway); err != nil {
 		return nil, errors.Join(err, gateway.Shutdown(context.Background()))
 	}
-	return &Server{gateway: gateway, listener: ln, sources: src, http: newHTTPServer(gateway)}, nil
+	s := &Server{gateway: gateway, listener: ln, sources: src, http: newHTTPServer(gateway)}
+	if opts.Config.TLS.Enabled() {
+		if err := s.secure(); err != nil {
+			return nil, errors.Join(err, gateway.Shutdown(context.Background()))
+		}
+	}
+	return s, nil
+}
+
+// secure has the listener speak TLS.
+func (s *Server) secure() error {
+	certificates, err := newCertificates(s.gateway.cfg.TLS, s.gateway.log)
+	if err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	s.http.TLSConfig = certificates.config()
+	s.http.Protocols.SetHTTP2(true)
+	s.http.Protocols.SetUnencryptedHTTP2(false)
+	return nil
 }
 
 func newHTTPServer(g *Gateway) *http.Server {
@@ -120,8 +138,12 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, s.drain(drainCtx, published))
 }
 
-// serve accepts until the listener is closed: the loops take the WebSocket lines, and net/http the rest.
+// serve accepts until the listener is closed: the loops take the WebSocket lines, and net/http the rest. Over TLS it is
+// net/http that accepts, since handshakes take too long for a loop.
 func (s *Server) serve() error {
+	if s.http.TLSConfig != nil {
+		return s.http.ServeTLS(s.gateway.group.BeneathTLS(s.listener), "", "")
+	}
 	rest, err := s.gateway.lines.Listen(s.listener, linePath)
 	if err != nil {
 		return err
