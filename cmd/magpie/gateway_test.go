@@ -6,8 +6,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/magpie-bridge/magpie/internal/selfsigned"
 )
 
 func TestPublishAndSubscribe(t *testing.T) {
@@ -253,4 +256,27 @@ func readFile(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+func TestAddressesOverTLS(t *testing.T) {
+	certFile, keyFile, err := selfsigned.Write(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("MAGPIE_TLS_CERT", certFile)
+	t.Setenv("MAGPIE_TLS_KEY", keyFile)
+	t.Setenv("SSL_CERT_FILE", certFile)
+	gateway := start(t, "serve", "--dev", "--listen", "127.0.0.1:0", "--logs", filepath.Join(t.TempDir(), "nothing.log"))
+	told := regexp.MustCompile(`console    (https://[0-9.:]+)/\n  WebSocket  (wss://[0-9.:]+/ws)\n`)
+	var found []string
+	eventually(t, "the gateway tells its addresses", func() bool {
+		found = told.FindStringSubmatch(gateway.stdout.String())
+		return found != nil
+	})
+	for _, url := range found[1:] {
+		succeed(t, nil, "pub", "--url", url, "order.update", `{"a":1}`)
+	}
+	if status := gateway.interrupt(); status != exitOK {
+		t.Errorf("status %d, stderr:\n%s", status, gateway.stderr.String())
+	}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/magpie-bridge/magpie/internal/selfsigned"
 )
 
 const examplePath = "../../deploy/magpie.example.yaml"
@@ -302,5 +304,53 @@ func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestTLSFiles(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile, err := selfsigned.Write(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := t.TempDir()
+	_, otherKey, err := selfsigned.Write(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "magpie.yaml")
+	write(t, path, withAuth("tls: {cert: cert.pem, key: ./key.pem}"))
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.TLS != (TLS{certFile, keyFile}) || !c.TLS.Enabled() {
+		t.Errorf("got %+v, want the files beside the configuration", c.TLS)
+	}
+	t.Setenv("MAGPIE_TLS_KEY", otherKey)
+	want := "MAGPIE_TLS_KEY: tls.key: the key in " + otherKey + " does not go with the certificate in " + certFile + ": tls: private key does not match public key"
+	if _, err := Load(path); err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestFaultsOfTLSFiles(t *testing.T) {
+	dir := t.TempDir()
+	if _, _, err := selfsigned.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "magpie.yaml")
+	for name, test := range map[string]struct{ text, want string }{
+		"no key":                  {"tls: {cert: cert.pem}", ":2:1: tls.key: missing: a certificate needs its key"},
+		"no certificate":          {"tls: {key: key.pem}", ":2:1: tls.cert: missing: a key needs its certificate"},
+		"missing file":            {"tls:\n  cert: gone.pem\n  key: key.pem", ":3:3: tls.cert: the certificate cannot be read: open " + filepath.Join(dir, "gone.pem") + ": no such file or directory"},
+		"both missing":            {"tls:\n  cert: gone.pem\n  key: lost.pem", "lost.pem: no such file"},
+		"a key for a certificate": {"tls:\n  cert: key.pem\n  key: key.pem", ":3:3: tls.cert: found no certificate in " + filepath.Join(dir, "key.pem")},
+		"a certificate for a key": {"tls:\n  cert: cert.pem\n  key: cert.pem", ":4:3: tls.key: the key in " + filepath.Join(dir, "cert.pem")},
+	} {
+		write(t, path, withAuth(test.text))
+		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got\n%v\nwant\n%s", name, err, test.want)
+		}
 	}
 }

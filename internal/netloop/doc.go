@@ -5,9 +5,10 @@
 // between the events, see [Worker].
 //
 // Two drivers bring the bytes, behind one interface, [Conn]. On Linux the loop waits with epoll for its sockets and
-// reads and writes them itself: an idle connection has no goroutine and no buffer. Connections that are no plain
-// sockets (TLS, wrappers), and other systems, have a goroutine that reads, and one that writes while there is something
-// to write; both hand over to the loop, so that handlers see no difference.
+// reads and writes them itself: an idle connection has no goroutine and no buffer. So it is with TLS on a listener of
+// [Group.BeneathTLS]. Connections that are no plain sockets (wrappers, other TLS), and other systems, have a goroutine
+// that reads, and one that writes while there is something to write; both hand over to the loop, so that handlers see no
+// difference.
 //
 //	group.go          the loops of a process; taking a connection over
 //	listen.go         connections that a loop accepts itself, and gives back
@@ -19,5 +20,6 @@
 //	poller.go         waiting without epoll
 //	sys_linux.go      reads and writes that never block
 //	epoll_linux.go    waiting with epoll, and connections read by the loop itself
+//	tls_linux.go      TLS on connections read by the loop itself
 //	epoll_other.go    says that there is no epoll
 package netloop

@@ -24,9 +24,10 @@ func TestPayloadsCrossBetweenCodecs(t *testing.T) {
 	onEachDriver(t, crossBetweenCodecs)
 }
 
-// TLS cannot be read by a loop: its lines are the goroutine driver's.
 func TestPayloadsCrossBetweenCodecsOverTLS(t *testing.T) {
-	crossBetweenCodecs(t, newRig(t, rigOptions{tls: true}))
+	for _, driver := range []netloop.Driver{netloop.DriverAuto, netloop.DriverGoroutine} {
+		t.Run(string(driver), func(t *testing.T) { crossBetweenCodecs(t, newRig(t, rigOptions{tls: true, driver: driver})) })
+	}
 }
 
 func TestPayloadsCrossBetweenCodecsCompressed(t *testing.T) {

@@ -97,6 +97,7 @@ func newRig(t *testing.T, opts rigOptions) *rig {
 		r.server.Listener = rest
 	}
 	if opts.tls {
+		r.server.Listener = r.group.BeneathTLS(r.server.Listener)
 		r.server.StartTLS()
 	} else {
 		r.server.Start()
