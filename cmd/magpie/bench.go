@@ -48,8 +48,10 @@ func newBenchCommand(env environment) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.opts.Target, "target", "magpie", "what is measured: "+strings.Join(target.Names(), ", "))
-	flags.StringVar(&f.opts.URL, "url", "", "the server's address, ws:// (default $MAGPIE_URL for magpie, or the usual port of this machine)")
+	flags.StringVar(&f.opts.URL, "url", "", "the server's address, ws:// or wss:// (default $MAGPIE_URL for magpie, or the usual port of this machine)")
 	flags.StringVar(&f.opts.Token, "token", "", "the credential (default $MAGPIE_TOKEN for magpie)")
+	flags.StringVar(&f.opts.CA, "ca", "", "for wss://, whose certificates to trust: a PEM `FILE` (default the machine's)")
+	flags.BoolVar(&f.opts.Insecure, "insecure", false, "for wss://, trust any certificate")
 	flags.IntVar(&f.connections, "connections", 0, "number of connections (default 1000)")
 	flags.IntSliceVar(&f.opts.Stages, "stages", nil, "several numbers of connections, one after the other: 50,200,500,1000")
 	flags.IntVar(&f.opts.Channels, "channels", 0, "number of channels (default 1; for channels one for ten connections)")

@@ -38,7 +38,8 @@ func TestMistakesInBench(t *testing.T) {
 		"bench echo --payload 8":                 "expected 56",
 		"bench fanout --in-flight -1":            "expected 1 to",
 		"bench fanout --rate -1":                 "expected more than 0",
-		"bench echo --url wss://localhost":       "speaks ws:// alone",
+		"bench echo --url http://localhost":      "expected ws:// or wss://",
+		"bench echo --insecure":                  "wss:// alone",
 		"bench echo --url nowhere":               "is no address",
 		"bench echo --duration -1s --warmup 1ms": "less than no time",
 	} {

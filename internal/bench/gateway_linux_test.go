@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -9,11 +10,36 @@ import (
 
 	"github.com/magpie-bridge/magpie/internal/bench/target"
 	"github.com/magpie-bridge/magpie/internal/config"
+	"github.com/magpie-bridge/magpie/internal/selfsigned"
 	"github.com/magpie-bridge/magpie/internal/server"
 )
 
 // gateway starts a real one in this process and returns its address.
 func gateway(t *testing.T) string {
+	t.Helper()
+	s := unstarted(t)
+	s.Start()
+	return "ws" + strings.TrimPrefix(s.URL, "http")
+}
+
+// secureGateway speaks TLS; its certificate is in the file.
+func secureGateway(t *testing.T) (url, ca string) {
+	t.Helper()
+	certFile, keyFile, err := selfsigned.Write(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := unstarted(t)
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	s.StartTLS()
+	return "wss" + strings.TrimPrefix(s.URL, "https"), certFile
+}
+
+func unstarted(t *testing.T) *httptest.Server {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Development, cfg.NodeID, cfg.Loops, cfg.Memory.LogBytes = true, "n1", 1, 64<<20
@@ -21,14 +47,14 @@ func gateway(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(g.Handler())
+	s := httptest.NewUnstartedServer(g.Handler())
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = g.Shutdown(ctx)
 		s.Close()
 	})
-	return "ws" + strings.TrimPrefix(s.URL, "http")
+	return s
 }
 
 // brief is a stage that is over soon.
@@ -44,10 +70,18 @@ func brief(url, scenario string) Options {
 	}
 }
 
-func TestEveryScenarioOnARealGateway(t *testing.T) {
-	url := gateway(t)
+func TestEveryScenarioOnARealGateway(t *testing.T) { everyScenario(t, gateway(t), "") }
+
+func TestEveryScenarioOverTLS(t *testing.T) {
+	url, ca := secureGateway(t)
+	everyScenario(t, url, ca)
+}
+
+func everyScenario(t *testing.T, url, ca string) {
+	t.Helper()
 	for _, s := range Scenarios() {
 		o := brief(url, s[0])
+		o.CA = ca
 		o.Stages = []int{2, 20} // one for each channel of mixed, one more than the witness of comeback and replay
 		switch s[0] {
 		case "storm":
@@ -170,5 +204,27 @@ func TestServersThatAreNone(t *testing.T) {
 	o := brief(gateway(t)+"/healthz", "fanout")
 	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "refused the handshake: HTTP/1.1 200") {
 		t.Errorf("no WebSocket there: %v", err)
+	}
+}
+
+func TestWhomToTrust(t *testing.T) {
+	url, ca := secureGateway(t)
+	o := brief(url, "echo")
+	o.Insecure = true
+	if r, err := Run(t.Context(), o); err != nil || r.Faults() != 0 || len(r.Stages) != 1 {
+		t.Errorf("trusting anybody: %+v, %v", r, err)
+	}
+	_, otherCA := secureGateway(t)
+	for name, test := range map[string]struct{ url, ca, want string }{
+		"somebody else":   {url, otherCA, "certificate"},
+		"no certificates": {url, "gateway_linux_test.go", "no certificate"},
+		"no file":         {url, "gone.pem", "gone.pem"},
+		"without TLS":     {"ws" + strings.TrimPrefix(url, "wss"), ca, "wss:// alone"},
+	} {
+		o := brief(test.url, "echo")
+		o.CA = test.ca
+		if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want something about %q", name, err, test.want)
+		}
 	}
 }

@@ -2,11 +2,14 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"time"
 
@@ -20,6 +23,8 @@ type Options struct {
 	Target   string        // magpie; see [target.Names]
 	URL      string        // ws:// on the target's usual port of this machine
 	Token    string        // none
+	CA       string        // a PEM file with whom to trust for wss://; the machine's
+	Insecure bool          // trust any certificate
 	Stages   []int         // numbers of lines, one stage each: 1,000
 	Channels int           // 1, or for channels a tenth of the lines
 	InFlight int           // messages at once: 1, or for channels 64; lines being opened at once for connect: 64
@@ -134,15 +139,20 @@ func (o *Options) address(ctx context.Context) (swarm.Options, error) {
 	if err != nil || u.Hostname() == "" {
 		return swarm.Options{}, fmt.Errorf("%q is no address: expected something like ws://127.0.0.1:8080/ws", o.URL)
 	}
-	if u.Scheme != "ws" {
-		return swarm.Options{}, fmt.Errorf("%q: the load tool speaks ws:// alone; encryption would measure the client's processor", o.URL)
+	usual, known := map[string]uint64{"ws": 80, "wss": 443}[u.Scheme]
+	if !known {
+		return swarm.Options{}, fmt.Errorf("%q: expected ws:// or wss://", o.URL)
 	}
 	port, err := strconv.ParseUint(u.Port(), 10, 16)
 	if u.Port() == "" {
-		port, err = 80, nil
+		port, err = usual, nil
 	}
 	if err != nil {
 		return swarm.Options{}, fmt.Errorf("%q: %w", o.URL, err)
+	}
+	trust, err := o.trust(u)
+	if err != nil {
+		return swarm.Options{}, err
 	}
 	addresses, err := new(net.Resolver).LookupNetIP(ctx, "ip", u.Hostname())
 	if err != nil {
@@ -152,5 +162,34 @@ func (o *Options) address(ctx context.Context) (swarm.Options, error) {
 		Address: netip.AddrPortFrom(addresses[0].Unmap(), uint16(port)),
 		Host:    u.Host,
 		Path:    u.RequestURI(),
+		TLS:     trust,
 	}, nil
+}
+
+// trust says whom to take for the server over TLS; nil without TLS.
+func (o *Options) trust(u *url.URL) (*tls.Config, error) {
+	if u.Scheme != "wss" {
+		if o.CA != "" || o.Insecure {
+			return nil, fmt.Errorf("%q: whom to trust matters to wss:// alone", o.URL)
+		}
+		return nil, nil //nolint:nilnil // there is no TLS
+	}
+	c := &tls.Config{
+		ServerName:         u.Hostname(),
+		NextProtos:         []string{"http/1.1"},
+		MinVersion:         tls.VersionTLS12,
+		InsecureSkipVerify: o.Insecure, //nolint:gosec // asked for; only load is sent
+	}
+	if o.CA == "" {
+		return c, nil
+	}
+	text, err := os.ReadFile(o.CA)
+	if err != nil {
+		return nil, fmt.Errorf("read whom to trust: %w", err)
+	}
+	c.RootCAs = x509.NewCertPool()
+	if !c.RootCAs.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s has no certificate: expected PEM", o.CA)
+	}
+	return c, nil
 }

@@ -9,6 +9,7 @@
 //	frame.go        WebSocket frames of a client, written and read
 //	swarm_linux.go  the epoll, dialling, turns
 //	line_linux.go   one line: reading, writing, its end
+//	tls_linux.go    lines over TLS
 //	limit_linux.go  how many files a process may have open
 //	swarm_other.go  elsewhere there is none
 package swarm

@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,9 @@ type Line struct {
 	state    state
 	queued   bool   // it is among the swarm's unsent
 	in       []byte // read, and not yet a whole frame
-	out      []byte // not yet written
+	out      []byte // not yet written, or, over TLS, not yet sealed
+	conn     *tls.Conn
+	inner    *records // of conn
 }
 
 // Index is what the line was dialled as.
@@ -66,6 +69,9 @@ func (l *Line) Drop() {
 	}
 	l.state = gone
 	l.swarm.lines[l.index] = nil
+	if l.fd < 0 {
+		return // still shaking hands
+	}
 	_ = unix.SetsockoptLinger(l.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	_ = unix.Close(l.fd) // also takes it out of the epoll
 }
@@ -102,6 +108,17 @@ func (l *Line) dialled() {
 		l.fail(fmt.Errorf("connect to %s: %w", l.swarm.opts.Address, err))
 		return
 	}
+	l.greet()
+}
+
+// register adds the line to the epoll.
+func (l *Line) register() error {
+	event := unix.EpollEvent{Events: l.interest, Fd: int32(l.index)}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.swarm.epollOf(l.index), unix.EPOLL_CTL_ADD, l.fd, &event))
+}
+
+// greet asks for the upgrade.
+func (l *Line) greet() {
 	l.state = upgrading
 	l.watch(unix.EPOLLIN)
 	request := l.swarm.request
@@ -113,15 +130,27 @@ func (l *Line) dialled() {
 	l.write()
 }
 
-// read takes what has come. The buffer is the swarm's: a line keeps only the beginning of a frame that is not whole.
+// read takes what has come.
 func (l *Line) read() {
+	if l.inner != nil {
+		l.inner.empty = false
+	}
+	more := true
+	for more && l.state != gone {
+		more = l.readOnce() && l.inner != nil // no event tells of what crypto/tls has read already
+	}
+}
+
+// readOnce reports whether there was anything. The buffer is the swarm's: a line keeps only the beginning of a frame that
+// is not whole.
+func (l *Line) readOnce() bool {
 	buf := l.swarm.buf
 	kept := copy(buf, l.in)
 	if kept == len(buf) { // a long message: it gets a buffer of its own
 		buf = append(l.in, make([]byte, readBytes)...)
 		kept = len(l.in)
 	}
-	n, err := unix.Read(l.fd, buf[kept:])
+	n, err := l.receive(buf[kept:])
 	l.swarm.heard = l.swarm.Now()
 	switch {
 	case n > 0:
@@ -132,6 +161,7 @@ func (l *Line) read() {
 	case !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR):
 		l.fail(os.NewSyscallError("read", err))
 	}
+	return n > 0
 }
 
 func (l *Line) keep(rest []byte) {
@@ -181,11 +211,12 @@ func (l *Line) consume(b []byte) []byte {
 }
 
 func (l *Line) write() {
-	for len(l.out) > 0 {
-		n, err := unix.Write(l.fd, l.out)
+	out := l.seal()
+	for len(*out) > 0 {
+		n, err := unix.Write(l.fd, *out)
 		switch {
 		case err == nil:
-			l.out = l.out[:copy(l.out, l.out[n:])]
+			*out = (*out)[:copy(*out, (*out)[n:])]
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EAGAIN):
 			l.watch(unix.EPOLLIN | unix.EPOLLOUT)

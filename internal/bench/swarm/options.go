@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/netip"
 )
@@ -18,6 +19,7 @@ type Options struct {
 	// Express is how many lines, the first ones, are looked at again and again between the others: their messages do not
 	// wait until those of thousands have been read.
 	Express int
+	TLS     *tls.Config // nil: without TLS
 }
 
 // Handler is told what happens to the lines, in the goroutine that calls [Swarm.Turn].

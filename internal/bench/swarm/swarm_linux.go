@@ -28,6 +28,7 @@ type Swarm struct {
 	lines   []*Line           // by index; nil where there is none
 	request []byte
 	buf     []byte
+	shaker  shaker
 	unsent  []*Line // those to write to at the end of the turn
 	keys    uint32  // of the masks
 	start   time.Time
@@ -54,6 +55,7 @@ func New(opts Options, h Handler) (*Swarm, error) {
 		request: request(opts),
 		buf:     make([]byte, readBytes),
 		keys:    0x9e3779b9,
+		shaker:  shaker{waker: -1},
 		start:   time.Now(),
 	}
 	if opts.Express > 0 {
@@ -84,21 +86,28 @@ func (s *Swarm) epollOf(index int) int {
 // Dial begins to open the line of an index, which has to be free. What comes of it is told to the handler. It must not
 // be called by the handler: events that are on their way would be taken for those of the new line.
 func (s *Swarm) Dial(index int) error {
-	fd, err := s.socket(index)
-	if err != nil {
-		return err
-	}
 	for index >= len(s.lines) {
 		s.lines = append(s.lines, nil)
 	}
-	l := &Line{swarm: s, index: index, fd: fd, state: dialling, interest: unix.EPOLLIN | unix.EPOLLOUT}
+	l := &Line{swarm: s, index: index, fd: -1, state: dialling, interest: unix.EPOLLIN | unix.EPOLLOUT}
 	s.lines[index] = l
-	event := unix.EpollEvent{Events: l.interest, Fd: int32(index)}
-	if err := unix.EpollCtl(s.epollOf(index), unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+	begin := s.dialPlain
+	if s.opts.TLS != nil {
+		begin = s.dialSecure
+	}
+	if err := begin(l); err != nil {
 		l.Drop()
-		return os.NewSyscallError("epoll_ctl", err)
+		return err
 	}
 	return nil
+}
+
+// dialPlain begins a line without TLS.
+func (s *Swarm) dialPlain(l *Line) (err error) {
+	if l.fd, err = s.socket(l.index); err != nil {
+		return err
+	}
+	return l.register()
 }
 
 // socket makes a socket that is being connected.
@@ -109,11 +118,11 @@ func (s *Swarm) socket(index int) (int, error) {
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return 0, fmt.Errorf("open the socket of line %d: %w", index, err)
+		return -1, fmt.Errorf("open the socket of line %d: %w", index, err)
 	}
 	if err := s.connect(fd, index); err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		_ = unix.Close(fd)
-		return 0, fmt.Errorf("connect line %d to %s: %w", index, s.opts.Address, err)
+		return -1, fmt.Errorf("connect line %d to %s: %w", index, s.opts.Address, err)
 	}
 	return fd, nil
 }
@@ -151,7 +160,10 @@ func (s *Swarm) Turn(wait time.Duration) error {
 		if s.express >= 0 && i%expressEvery == 0 {
 			s.lookFirst()
 		}
-		if at := s.events[i].Fd; at >= 0 && s.lines[at] != nil {
+		switch at := s.events[i].Fd; {
+		case at == wakerIndex:
+			s.welcome()
+		case at >= 0 && s.lines[at] != nil:
 			s.lines[at].event(s.events[i].Events)
 		}
 	}
@@ -215,6 +227,7 @@ func (s *Swarm) Close() {
 			l.Drop()
 		}
 	}
+	s.endHandshakes()
 	if s.express >= 0 {
 		_ = unix.Close(s.express)
 	}
