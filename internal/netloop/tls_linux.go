@@ -256,7 +256,9 @@ func (c *tlsLine) Write(b []byte) (int, error) {
 		}
 		n += took
 	}
-	c.starved = n < len(b)
+	if n < len(b) {
+		c.starved = true
+	}
 	c.settle()
 	return n, nil
 }
