@@ -6,6 +6,7 @@
 //
 //	main.go     the command line
 //	plan.go     what is measured
+//	tls.go      the same over TLS
 //	subject.go  the servers: how to start and stop them
 //	round.go    one measurement
 //	tally.go    medians and spreads

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/bench"
@@ -15,6 +16,7 @@ type measurement struct {
 	vary     func(*subject) // what is different with Magpie; nil: nothing
 	rounds   int            // at most; 0: as many as asked for
 	duration time.Duration  // at least
+	tls      bool           // over TLS
 }
 
 // reading is one row of the results.
@@ -35,7 +37,7 @@ const (
 
 // plan is what is measured, in this order.
 func plan() []measurement {
-	return append(throughput(), append(latencies(), memories()...)...)
+	return slices.Concat(throughput(), latencies(), memories(), secured())
 }
 
 func throughput() []measurement {

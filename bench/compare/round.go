@@ -36,6 +36,7 @@ func (r *runner) measure(ctx context.Context, m measurement) (tally, error) {
 			if m.vary != nil && x.target == "magpie" {
 				m.vary(&x)
 			}
+			x.tls = m.tls
 			result, err := r.once(ctx, m, &x)
 			if ctx.Err() != nil {
 				return t, context.Cause(ctx)
@@ -72,7 +73,12 @@ func (r *runner) once(ctx context.Context, m measurement, x *subject) (*bench.Re
 	}
 	defer srv.stop()
 	args := append([]string{"-c", r.client, filepath.Join(r.bin, "magpie"), "bench"}, m.args...)
-	args = append(args, "--target", x.target, "--url", "ws://"+address(srv.port)+x.path,
+	scheme := "ws://"
+	if x.tls {
+		scheme = "wss://"
+		args = append(args, "--ca", certificateOf(r.folder, srv.port))
+	}
+	args = append(args, "--target", x.target, "--url", scheme+address(srv.port)+x.path,
 		"--pid", strconv.Itoa(srv.cmd.Process.Pid), "--duration", duration.String(), "--warmup", (r.duration / 5).String(), "--json")
 	cmd := exec.CommandContext(ctx, "taskset", args...) //nolint:gosec // the arguments are those of this program
 	token, err := x.token()

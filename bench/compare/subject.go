@@ -23,6 +23,7 @@ type subject struct {
 	path    string // of its lines, where it is not the target's usual one
 	command func(x *subject, s settings, folder string, port int) ([]string, error)
 	version []string // the command that tells it; nil where it is that of this repository
+	tls     bool     // its lines are wss://
 
 	// What varies with Magpie.
 	program string   // instead of magpie serve
@@ -68,8 +69,12 @@ func magpieCommand(x *subject, s settings, folder string, port int) ([]string, e
 	if x.program != "" {
 		return []string{filepath.Join(s.bin, x.program), "--listen", address(port)}, nil
 	}
+	tls, err := x.magpieTLS(folder, port)
+	if err != nil {
+		return nil, err
+	}
 	name := filepath.Join(folder, fmt.Sprintf("bench-magpie-%d.yaml", port))
-	if err := os.WriteFile(name, []byte("logs: {own_log: false}\n"+x.config), 0o600); err != nil {
+	if err := os.WriteFile(name, []byte("logs: {own_log: false}\n"+x.config+tls), 0o600); err != nil {
 		return nil, err
 	}
 	command := []string{filepath.Join(s.bin, "magpie"), "serve", "--config", name, "--listen", address(port)}
@@ -89,9 +94,13 @@ func socketIOCommand(_ *subject, _ settings, _ string, port int) ([]string, erro
 
 // natsCommand writes the configuration that NATS needs for WebSocket. It is spared compression and a limit that slow
 // readers would meet.
-func natsCommand(_ *subject, s settings, folder string, port int) ([]string, error) {
+func natsCommand(x *subject, s settings, folder string, port int) ([]string, error) {
+	tls, err := x.natsTLS(folder, port)
+	if err != nil {
+		return nil, err
+	}
 	text := fmt.Sprintf("listen: \"127.0.0.1:-1\"\nmax_connections: 100000\nmax_pending: 256MB\nping_interval: \"30s\"\n"+
-		"websocket { listen: %q, no_tls: true, compression: false }\n", address(port))
+		"websocket { listen: %q, %s, compression: false }\n", address(port), tls)
 	name := filepath.Join(folder, fmt.Sprintf("bench-nats-%d.conf", port))
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		return nil, err

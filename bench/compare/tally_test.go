@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"math"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +85,29 @@ func TestPage(t *testing.T) {
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page lacks %q:\n%s", want, b.String())
+		}
+	}
+}
+
+func TestServersOverTLS(t *testing.T) {
+	folder := t.TempDir()
+	for _, x := range subjects() {
+		if x.name != magpie && x.name != nats {
+			continue
+		}
+		x.tls = true
+		command, err := x.command(&x, settings{bin: "bin"}, folder, 4433)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(command, func(arg string) bool { return strings.HasPrefix(arg, folder) })
+		text, err := os.ReadFile(command[at])
+		if err != nil || !strings.Contains(string(text), certificateOf(folder, 4433)) {
+			t.Errorf("%s is started with %q, %v", x.name, text, err)
+		}
+		key := filepath.Join(filepath.Dir(certificateOf(folder, 4433)), "key.pem")
+		if _, err := tls.LoadX509KeyPair(certificateOf(folder, 4433), key); err != nil {
+			t.Error(err)
 		}
 	}
 }
