@@ -120,8 +120,11 @@ func (p *page) commands(b *strings.Builder) {
 		if i > 0 && args == strings.Join(p.tallies[i-1].args, " ") {
 			continue // another reading of the same
 		}
-		fmt.Fprintf(b, "taskset -c %s magpie bench %s --duration %s   # and --target nats, socketio, limit\n",
-			p.client, args, max(p.duration, p.tallies[i].duration))
+		also := "# and --target nats, socketio, limit"
+		if p.tallies[i].tls {
+			also = "--url wss://127.0.0.1:8080 --ca cert.pem   # and --target nats"
+		}
+		fmt.Fprintf(b, "taskset -c %s magpie bench %s --duration %s   %s\n", p.client, args, max(p.duration, p.tallies[i].duration), also)
 	}
 	b.WriteString("```\n")
 }
