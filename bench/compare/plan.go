@@ -109,7 +109,7 @@ func memories() []measurement {
 				{"the kernel's share of it, both ends", "bytes", kernelPerLine},
 				{"idling with 18,000 lines, heartbeats of 30 s", "% of a core", cpuShare},
 			},
-			of: []string{magpie, goroutines, nats, limit}, vary: withTokens, rounds: 3, duration: 30 * time.Second,
+			of: []string{magpie, goroutines, nats, limit}, vary: withTokens, rounds: 2, duration: 30 * time.Second,
 		},
 		{
 			reading: reading{"memory of an idle line, GOGC=5", "bytes", perLine},
