@@ -91,7 +91,7 @@ func publishUntilKilled(t *testing.T, url, id string, told *sync.Map) bool {
 func publishOne(url, id string, answer *publishedLine) error {
 	url = strings.Replace(strings.TrimSuffix(url, "/ws"), "ws://", "http://", 1)
 	body := strings.NewReader(`{"channel":"order.update","messageId":"` + id + `","data":1}`)
-	res, err := http.Post(url+"/magpie.v1.GatewayService/Publish", "application/json", body) //nolint:noctx // a test's own gateway, which is killed
+	res, err := http.Post(url+"/magpie.v1.GatewayService/Publish", "application/json", body)
 	if err != nil {
 		return err
 	}

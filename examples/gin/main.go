@@ -44,6 +44,7 @@ type quote struct {
 // market is where the price is made.
 type market struct {
 	gw   *magpie.Gateway
+	log  *slog.Logger
 	last atomic.Pointer[quote]
 }
 
@@ -62,19 +63,20 @@ func main() {
 
 // run serves until ctx ends, and then lets the clients go before the HTTP server.
 func run(ctx context.Context, listen string) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	gw, err := magpie.New(magpie.Options{
 		Development: true, // with real users: JWTSecret
-		Logger:      slog.Default(),
+		Logger:      log,
 	})
 	if err != nil {
 		return err
 	}
-	m := &market{gw: gw}
+	m := &market{gw: gw, log: log}
 	srv := &http.Server{Addr: listen, Handler: m.routes(), ReadHeaderTimeout: headerTimeout}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.ListenAndServe() }()
 	go m.trade(ctx)
-	slog.Info("open the page", "url", "http://"+listen+"/")
+	log.Info("open the page", "url", "http://"+listen+"/")
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
@@ -109,7 +111,7 @@ func (m *market) trade(ctx context.Context) {
 	defer ticker.Stop()
 	for price := 2400.0; ; price += rand.Float64() - 0.5 { //nolint:gosec // nobody buys at it
 		if err := m.set(ctx, quote{Price: price, At: time.Now()}); err != nil {
-			slog.Error("a price was not published", "error", err)
+			m.log.Error("a price was not published", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,7 +25,7 @@ func TestBothWaysShowThePrice(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m := &market{gw: gw}
+			m := &market{gw: gw, log: slog.New(slog.DiscardHandler)}
 			app := start(m.routes())
 			client, err := magpieclient.Dial(t.Context(), magpieclient.Options{
 				URL: "ws" + strings.TrimPrefix(app.URL, "http") + "/ws", HTTPClient: app.Client(),

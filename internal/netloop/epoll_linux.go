@@ -219,7 +219,7 @@ func duplicate(c syscall.Conn) (int, error) {
 }
 
 func (p *epoll) add(fd int, o opening) {
-	c := &fdConn{poller: p, fd: fd, interest: unix.EPOLLIN}
+	c := &fdConn{poller: p, fd: int32(fd), interest: unix.EPOLLIN}
 	if n := len(p.free); n > 0 {
 		c.slot = p.free[n-1]
 		p.free = p.free[:n-1]
@@ -229,7 +229,7 @@ func (p *epoll) add(fd int, o opening) {
 		p.slots = append(p.slots, c)
 		p.gens = append(p.gens, 0)
 	}
-	err := p.control(unix.EPOLL_CTL_ADD, fd, c.interest, c.slot, p.gens[c.slot])
+	err := c.control(unix.EPOLL_CTL_ADD)
 	p.loop.begin(c, o)
 	if err != nil {
 		c.closeWith(err)
@@ -247,9 +247,17 @@ func (p *epoll) release(c *fdConn) {
 type fdConn struct {
 	life
 	poller   *epoll
-	fd       int
+	fd       int32 // -1 once it is closed, or somebody else's
 	slot     uint32
 	interest uint32 // what epoll was asked to watch for
+}
+
+func (c *fdConn) over() bool { return c.fd < 0 }
+
+// control is epoll_ctl(2) for the connection.
+func (c *fdConn) control(op int) error {
+	p := c.poller
+	return p.control(op, int(c.fd), c.interest, c.slot, p.gens[c.slot])
 }
 
 func (c *fdConn) event(events uint32) {
@@ -260,7 +268,7 @@ func (c *fdConn) event(events uint32) {
 	}
 	broken := events&(unix.EPOLLHUP|unix.EPOLLERR) != 0
 	switch {
-	case c.closed:
+	case c.over():
 	case c.interest&unix.EPOLLIN == 0:
 		// Reading is stopped, perhaps since this event was told: what waits is read later, if the line is whole.
 		if broken {
@@ -274,7 +282,7 @@ func (c *fdConn) event(events uint32) {
 // read takes one buffer's worth: the epoll is level-triggered, so the rest comes with the next round, after the
 // others have had their turn.
 func (c *fdConn) read() {
-	n, err := readSocket(c.fd, c.poller.loop.buf)
+	n, err := readSocket(int(c.fd), c.poller.loop.buf)
 	switch {
 	case n > 0:
 		c.poller.loop.guard(&c.life, func() { c.handler.Read(c.poller.loop.buf[:n]) })
@@ -286,7 +294,7 @@ func (c *fdConn) read() {
 }
 
 func (c *fdConn) socketError() error {
-	if code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
+	if code, err := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
 		return os.NewSyscallError("read", syscall.Errno(code))
 	}
 	return io.EOF
@@ -294,11 +302,11 @@ func (c *fdConn) socketError() error {
 
 // Write implements [Conn].
 func (c *fdConn) Write(b []byte) (int, error) {
-	if c.closed {
+	if c.over() {
 		return 0, net.ErrClosed
 	}
 	for {
-		n, err := writeSocket(c.fd, b)
+		n, err := writeSocket(int(c.fd), b)
 		if !errors.Is(err, unix.EINTR) {
 			return c.took(n, len(b), err)
 		}
@@ -320,7 +328,7 @@ func (c *fdConn) took(n, size int, err error) (int, error) {
 
 // writev implements gatherer.
 func (c *fdConn) writev(parts [][]byte) (int, error) {
-	if c.closed {
+	if c.over() {
 		return 0, net.ErrClosed
 	}
 	size := 0
@@ -328,12 +336,12 @@ func (c *fdConn) writev(parts [][]byte) (int, error) {
 	for _, part := range parts {
 		size += len(part)
 		if len(part) > 0 && len(iov) < cap(iov) {
-			iov = append(iov, unix.Iovec{Base: unsafe.SliceData(part), Len: uint64(len(part))})
+			iov = append(iov, unix.Iovec{Base: unsafe.SliceData(part), Len: uint64(len(part))}) //nolint:gosec // as long as it is told
 		}
 	}
 	defer clear(iov)
 	for {
-		n, err := writeSocketv(c.fd, iov)
+		n, err := writeSocketv(int(c.fd), iov)
 		if !errors.Is(err, unix.EINTR) {
 			return c.took(n, size, err)
 		}
@@ -342,19 +350,18 @@ func (c *fdConn) writev(parts [][]byte) (int, error) {
 
 // watch tells epoll what to look for from now on.
 func (c *fdConn) watch(interest uint32) {
-	if c.closed || interest == c.interest {
+	if c.over() || interest == c.interest {
 		return
 	}
 	c.interest = interest
-	p := c.poller
-	if err := p.control(unix.EPOLL_CTL_MOD, c.fd, interest, c.slot, p.gens[c.slot]); err != nil {
+	if err := c.control(unix.EPOLL_CTL_MOD); err != nil {
 		c.closeWith(err)
 	}
 }
 
 // SetTimer implements [Conn].
 func (c *fdConn) SetTimer(at time.Time) {
-	if !c.closed {
+	if !c.over() {
 		c.poller.loop.wheel.set(&c.life, at)
 	}
 }
@@ -370,8 +377,8 @@ func (c *fdConn) SetReading(on bool) {
 
 // Shutdown implements [Conn].
 func (c *fdConn) Shutdown() {
-	if !c.closed {
-		_ = unix.Shutdown(c.fd, unix.SHUT_WR) // a connection that is gone already is told by the next event
+	if !c.over() {
+		_ = unix.Shutdown(int(c.fd), unix.SHUT_WR) // a connection that is gone already is told by the next event
 	}
 }
 
@@ -384,15 +391,16 @@ type parting interface {
 }
 
 func (c *fdConn) closeWith(err error) {
-	if c.closed {
+	if c.over() {
 		return
 	}
 	if h, ok := c.handler.(parting); ok {
 		h.part(err)
 	}
-	c.closed = true
+	fd := int(c.fd)
+	c.fd = -1
 	p := c.poller
 	p.release(c)
-	closeSocket(c.fd) // also takes it out of the epoll: there is no other descriptor of this socket
+	closeSocket(fd) // also takes it out of the epoll: there is no other descriptor of this socket
 	p.loop.gone(&c.life, err)
 }

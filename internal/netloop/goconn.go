@@ -15,6 +15,7 @@ type goConn struct {
 	nc   net.Conn
 
 	// loop only
+	closed   bool
 	taken    chan struct{} // lets the reader go on
 	paused   bool
 	kept     []byte // arrived while paused; the reader waits for taken
@@ -50,6 +51,8 @@ func (l *Loop) adoptGoroutine(nc net.Conn, o opening) error {
 	}
 	return nil
 }
+
+func (c *goConn) over() bool { return c.closed }
 
 func (c *goConn) readLoop() {
 	buf := make([]byte, goReadBytes)

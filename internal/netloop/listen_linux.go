@@ -160,23 +160,21 @@ func (c *fdConn) SetHandler(h Handler) { c.handler = h }
 
 // Detach implements [Taken].
 func (c *fdConn) Detach() (net.Conn, error) {
-	if c.closed {
+	if c.over() {
 		return nil, net.ErrClosed
 	}
-	p := c.poller
-	c.closed = true
-	c.handler = nil
-	_ = p.control(unix.EPOLL_CTL_DEL, c.fd, 0, c.slot, p.gens[c.slot]) // the descriptor lives on
+	p, fd := c.poller, int(c.fd)
+	_ = c.control(unix.EPOLL_CTL_DEL) // the descriptor lives on
+	c.fd, c.handler = -1, nil
 	p.release(c)
 	p.loop.count.Add(-1)
 	p.loop.wheel.set(&c.life, time.Time{})
-	return ownedConn(c.fd)
+	return ownedConn(fd)
 }
 
 // leave returns the connection for a last word, with a descriptor of its own: the loop may close it now.
 func (c *fdConn) leave() (net.Conn, error) {
-	p := c.poller
-	_ = p.control(unix.EPOLL_CTL_DEL, c.fd, 0, c.slot, p.gens[c.slot]) // closing would not do it while there is another
+	_ = c.control(unix.EPOLL_CTL_DEL) // closing would not do it while there is another
 	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, err

@@ -56,6 +56,7 @@ type Loop struct {
 type loopConn interface {
 	Conn
 	closeWith(err error)
+	over() bool // it is closed
 	common() *life
 }
 
@@ -63,7 +64,6 @@ type loopConn interface {
 type life struct {
 	handler Handler // nil until it is made, and again once it was told the end
 	timer   timer
-	closed  bool
 }
 
 // expired calls the connection's timer.
@@ -185,7 +185,7 @@ func (l *Loop) begin(c loopConn, o opening) {
 	conn := c.common()
 	l.guard(conn, func() {
 		conn.handler = o.newHandler(l, c)
-		if len(o.buffered) > 0 && !conn.closed {
+		if len(o.buffered) > 0 && !c.over() {
 			conn.handler.Read(o.buffered)
 		}
 	})

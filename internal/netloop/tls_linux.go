@@ -138,7 +138,7 @@ func (p *epoll) addTLS(fd int, secure *tls.Conn, inner *switchConn, o opening) {
 		return line
 	}})
 	p.loop.guard(&line.socket.life, func() {
-		if len(o.buffered) > 0 && !line.socket.closed {
+		if len(o.buffered) > 0 && !line.socket.over() {
 			line.handler.Read(o.buffered)
 		}
 		line.drain() // crypto/tls may have read on behind the handshake
@@ -167,7 +167,7 @@ func (c *tlsLine) Read(b []byte) {
 // drain hands over what has come, until reading is stopped.
 func (c *tlsLine) drain() {
 	plain := c.socket.poller.tls.plain[:]
-	for c.reading && !c.socket.closed {
+	for c.reading && !c.socket.over() {
 		n, err := 0, error(nil)
 		for n < len(plain) && err == nil {
 			var more int
@@ -177,7 +177,7 @@ func (c *tlsLine) drain() {
 		if n > 0 {
 			c.handler.Read(plain[:n])
 		}
-		if err == nil || !c.reading || c.socket.closed {
+		if err == nil || !c.reading || c.socket.over() {
 			continue // an error comes again
 		}
 		c.settle()
@@ -215,7 +215,7 @@ func (c *tlsLine) send(records []byte) (int, error) {
 	n, err := 0, c.broken
 	for len(c.unsent) == 0 && n < len(records) && err == nil {
 		var took int
-		took, err = writeSocket(c.socket.fd, records[n:])
+		took, err = writeSocket(int(c.socket.fd), records[n:])
 		n += took
 		if errors.Is(err, unix.EINTR) {
 			err = nil
@@ -244,7 +244,7 @@ func (c *tlsLine) settle() {
 
 // Write implements [Conn]. It takes record after record, as long as the kernel has room for them.
 func (c *tlsLine) Write(b []byte) (int, error) {
-	if c.socket.closed {
+	if c.socket.over() {
 		return 0, net.ErrClosed
 	}
 	n := 0
@@ -300,7 +300,7 @@ func (c *tlsLine) SetReading(on bool) {
 
 // Shutdown implements [Conn].
 func (c *tlsLine) Shutdown() {
-	if !c.socket.closed {
+	if !c.socket.over() {
 		_ = c.conn.CloseWrite() // a connection that is gone already is told by settle, or by the next event
 		c.settle()
 	}

@@ -53,7 +53,9 @@ func TestAnswersGoAheadOfCommandsThatWait(t *testing.T) {
 			t.Errorf("in pieces of %d: %d answers went ahead, want %d", size+1, got, answers)
 		}
 		s.full = false
-		for c.Writable(); b.loop.turn(); {
+		c.Writable()
+		for more := true; more; {
+			more = b.loop.turn()
 		}
 		if order := pongs(s.frames()); order != "c1 c2 c3 c4 c6" {
 			t.Errorf("in pieces of %d: commands were served in the order %q", size+1, order)
