@@ -36,7 +36,7 @@ type Memory struct {
 	opts     MemoryOptions
 	seed     maphash.Seed
 	shards   [mapShards]mapShard
-	relief   relief
+	relief   Relief
 	relieved atomic.Int64
 
 	stop chan struct{}

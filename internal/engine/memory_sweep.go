@@ -2,7 +2,6 @@ package engine
 
 import (
 	"container/heap"
-	"sync"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/channel"
@@ -29,7 +28,7 @@ func (e *Memory) sweep() {
 			e.remove(log)
 		}
 	}
-	e.relief.look()
+	e.relief.Look()
 	e.relieve() // readers make views without ever appending
 }
 
@@ -46,46 +45,13 @@ func (e *Memory) all() []*channel.Log {
 	return logs
 }
 
-// relief is who gives way when the budget is spent: channels that are empty and without subscribers, of which only the
-// numbering is lost; then the largest logs first, a chunk at a time, until a tenth of the budget is free again. What
+// relieve makes room when the budget is spent, and reports whether there is some. Channels that are empty and without
+// subscribers give way first, of which only the numbering is lost; then the largest logs, a chunk at a time. What
 // subscribers lose by it they are told, as with any retention.
-type relief struct {
-	mu sync.Mutex // held by the one goroutine that makes room, guards the field below
+func (e *Memory) relieve() (room bool) { return e.relief.Make(e.opts.Space.Budget(), e.free) }
 
-	// futile is 0, or what is in use until another look is worth its while: the last one found too little to drop.
-	futile int64
-}
-
-// look makes the next relief one that looks, whatever the last one found.
-func (r *relief) look() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.futile = 0
-}
-
-// freeTo is the share of the budget that relief leaves in use, so that it need not run again at once.
-const freeTo = 0.9
-
-// lookAgain is the part of the budget that must be filled before relief looks again at logs that gave it too little:
-// looking costs a step for each log there is.
-const lookAgain = 64
-
-// relieve makes room when the budget is spent, and reports whether there is some. Publishers wait for it: that is what
-// keeps the cap.
-func (e *Memory) relieve() (room bool) {
+func (e *Memory) free(goal int64) {
 	budget := e.opts.Space.Budget()
-	if !budget.Spent() {
-		return true
-	}
-	e.relief.mu.Lock()
-	defer e.relief.mu.Unlock()
-	if !budget.Spent() {
-		return true // another has made room meanwhile
-	}
-	if budget.Used() < e.relief.futile {
-		return false
-	}
-	goal := int64(float64(budget.Limit()) * freeTo)
 	largest := costHeap{}
 	for _, log := range e.all() {
 		if log.Close(false) {
@@ -108,11 +74,6 @@ func (e *Memory) relieve() (room bool) {
 		}
 		heap.Pop(&largest)
 	}
-	e.relief.futile = 0
-	if used := budget.Used(); used > goal {
-		e.relief.futile = used + budget.Limit()/lookAgain
-	}
-	return !budget.Spent()
 }
 
 type costed struct {

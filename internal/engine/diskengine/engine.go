@@ -30,7 +30,7 @@ type Engine struct {
 	diskBytes   atomic.Int64  // of the directory, when last looked
 
 	sweepAt []byte // the sweeper's: the meta key to go on from
-	relief  relief
+	relief  engine.Relief
 
 	stop      chan struct{}
 	sweeping  sync.WaitGroup

@@ -3,36 +3,15 @@ package diskengine
 import (
 	"cmp"
 	"slices"
-	"sync"
 )
 
-// relief makes room in memory when the budget is spent: first go the channels that nobody watches, the largest first,
-// which come back from disk when they are asked for; and then the oldest chunks of the others.
-type relief struct {
-	mu sync.Mutex // held by the one goroutine that makes room, guards the field below
+// relieve makes room in memory when the budget is spent, and reports whether there is some: first go the channels that
+// nobody watches, the largest first, which come back from disk when they are asked for; and then the oldest chunks of the
+// others.
+func (e *Engine) relieve() (room bool) { return e.relief.Make(e.opts.Space.Budget(), e.free) }
 
-	// futile is 0, or what is in use until another look is worth its while: the last one found too little to drop.
-	futile int64
-}
-
-// lookAgain is the part of the budget that must be filled before relief looks again where it found too little.
-const lookAgain = 64
-
-// relieve makes room when the budget is spent, and reports whether there is some.
-func (e *Engine) relieve() (room bool) {
+func (e *Engine) free(goal int64) {
 	budget := e.opts.Space.Budget()
-	if !budget.Spent() {
-		return true
-	}
-	e.relief.mu.Lock()
-	defer e.relief.mu.Unlock()
-	if !budget.Spent() {
-		return true // another has made room meanwhile
-	}
-	if budget.Used() < e.relief.futile {
-		return false
-	}
-	goal := budget.Limit() - budget.Limit()/10
 	all := e.topics.all()
 	slices.SortFunc(all, func(a, b *topic) int { return cmp.Compare(b.log.Cost(), a.log.Cost()) })
 	for _, t := range all {
@@ -48,9 +27,4 @@ func (e *Engine) relieve() (room bool) {
 			e.relieved.Add(1)
 		}
 	}
-	e.relief.futile = 0
-	if used := budget.Used(); used > goal {
-		e.relief.futile = used + budget.Limit()/lookAgain
-	}
-	return !budget.Spent()
 }
