@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -29,6 +31,7 @@ type player struct {
 // client is one line of a script.
 type client struct {
 	conn     *websocket.Conn
+	corked   *corked // below conn
 	codec    wire.Codec
 	received chan received
 	stop     context.CancelFunc
@@ -163,7 +166,7 @@ func (p *player) open(ctx context.Context, s step) error {
 		words = []string{"json"}
 	}
 	c := &client{received: make(chan received, 64)}
-	options := &websocket.DialOptions{HTTPHeader: http.Header{}}
+	options := &websocket.DialOptions{HTTPHeader: http.Header{}, HTTPClient: c.overCorked()}
 	switch words[0] {
 	case "json", "protobuf":
 		options.Subprotocols = []string{"magpie.v1." + words[0]}
@@ -237,6 +240,9 @@ func (c *client) read(ctx context.Context) {
 
 // send sends text as the form says; without one as the line's encoding has it.
 func (c *client) send(ctx context.Context, form, text string) error {
+	if form == "hold" {
+		c.corked.hold()
+	}
 	switch {
 	case form == "hex":
 		data, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
@@ -244,7 +250,7 @@ func (c *client) send(ctx context.Context, form, text string) error {
 			return err
 		}
 		return c.conn.Write(ctx, websocket.MessageBinary, data)
-	case form == "" && c.codec == wire.Protobuf:
+	case form != "text" && c.codec == wire.Protobuf:
 		var frame wire.Frame
 		if err := new(wire.Decoder).Decode(wire.JSON, []byte(text), &frame); err != nil {
 			return err
@@ -253,6 +259,49 @@ func (c *client) send(ctx context.Context, form, text string) error {
 	default:
 		return c.conn.Write(ctx, websocket.MessageText, []byte(text))
 	}
+}
+
+// corked is a connection that can hold back one write, so that it leaves with the next.
+type corked struct {
+	net.Conn
+	mu      sync.Mutex // guards the fields below
+	holding bool
+	held    []byte
+}
+
+func (c *corked) hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.holding = true
+}
+
+func (c *corked) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.holding {
+		c.holding, c.held = false, append(c.held, p...)
+		return len(p), nil
+	}
+	if len(c.held) == 0 {
+		return c.Conn.Write(p)
+	}
+	before := len(c.held)
+	n, err := c.Conn.Write(append(c.held, p...))
+	c.held = nil
+	return max(0, n-before), err
+}
+
+// overCorked returns an HTTP client for one line, whose connection becomes c.corked.
+func (c *client) overCorked() *http.Client {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		c.corked = &corked{Conn: conn}
+		return c.corked, nil
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 }
 
 // receive returns the next message as JSON, or as the text that it is.

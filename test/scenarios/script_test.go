@@ -21,12 +21,12 @@ type step struct {
 	client string
 	times  int
 	verb   string // ">", "<", "~", or a word: open, ping, close, closed, cut
-	form   string // of ">": "", "text" or "hex"
+	form   string // of ">": "", "text", "hex" or "hold"
 	rest   string
 }
 
 var (
-	exchangeLine = regexp.MustCompile(`^([A-Z])(?:\*([0-9]+))?(>text|>hex|>|<|~) (.+)$`)
+	exchangeLine = regexp.MustCompile(`^([A-Z])(?:\*([0-9]+))?(>text|>hex|>hold|>|<|~) (.+)$`)
 	actionLine   = regexp.MustCompile(`^([A-Z]) (open|ping|close|closed|cut)(?: (.+))?$`)
 )
 
