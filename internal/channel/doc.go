@@ -10,14 +10,18 @@
 // Writers take the log's mutex. Readers take no lock: chunks are reached through an atomic pointer and never change
 // below their atomic count; what retention drops is kept alive by the readers that still hold it, and no one else.
 //
-// The invariants: 1 <= head <= tail+1; entries head..tail are readable; a cursor at next with next < head has lost
-// something and must say so.
+// An engine that keeps entries elsewhere gives its logs a [Store]: what leaves memory then is cold, not gone, and comes back
+// a page at a time for whoever reads there.
+//
+// The invariants: 1 <= head <= tail+1; entries head..tail are readable, but for the cold ones, which can be fetched; a
+// cursor at next with next < head has lost something and must say so.
 //
 //	space.go      what the channels of a process share: formats, clock, budget
 //	budget.go     the one memory budget
 //	log.go        Log: append, head and tail
 //	chunk.go      entries back to back, and where each ends
 //	entry.go      what an engine keeps elsewhere
+//	cold.go       what lies in a store below memory
 //	restore.go    a log that an engine brings back, and adds to
 //	record.go     one entry's compact form
 //	view.go       finished frames of a chunk in one format

@@ -20,18 +20,21 @@ type Log struct {
 	name  wire.ChannelName
 	epoch wire.Epoch
 
-	damaged wire.Offset // entries up to here were lost to damage; set once
+	store Store // of the entries that have left memory; nil when they are gone then. Set once
 
 	head   atomic.Uint64 // the oldest readable offset; tail+1 when nothing is kept
 	tail   atomic.Uint64 // the newest readable offset; 0 before the first
 	cost   atomic.Int64  // bytes charged to the budget
 	chunks atomic.Pointer[[]*chunk]
+	pages  atomic.Pointer[[]*chunk] // fetched from the store; before the chunks, in order, with holes
+
+	damaged atomic.Uint64 // entries up to here were lost to damage
 
 	watches atomic.Pointer[[]*Watch]
 
 	mu        sync.Mutex // guards the fields below, and every write to the atomics above but cost
 	retention Retention
-	bytes     int64 // of the entries kept
+	bytes     int64 // of the entries kept in chunks
 	lastTime  int64 // timestamp of the newest entry
 	dedup     dedup
 	window    wire.Offset // ids before it are forgotten, where they are forgotten before their entries
@@ -53,6 +56,7 @@ func (s *Space) NewLog(name wire.ChannelName, epoch wire.Epoch, retention Retent
 	l := &Log{space: s, name: name, epoch: epoch, retention: retention, touched: s.now()}
 	l.head.Store(1)
 	l.chunks.Store(new([]*chunk))
+	l.pages.Store(new([]*chunk))
 	l.charge(l.ownCost())
 	return l
 }
@@ -134,9 +138,15 @@ func (l *Log) chunkWithRoom(offset wire.Offset, need int) *chunk {
 	return c
 }
 
-// chunkOf returns the chunk that holds offset, or nil when it is not readable.
+// chunkOf returns the chunk or page that holds offset, or nil when it is not in memory.
 func (l *Log) chunkOf(offset wire.Offset) *chunk {
-	list := *l.chunks.Load()
+	if c := holder(*l.chunks.Load(), offset); c != nil || l.store == nil {
+		return c
+	}
+	return holder(*l.pages.Load(), offset)
+}
+
+func holder(list []*chunk, offset wire.Offset) *chunk {
 	// The newest chunk is what nearly every reader wants.
 	lo, hi := 0, len(list)
 	if hi > 0 && list[hi-1].first <= offset {

@@ -11,6 +11,7 @@ type Batch struct {
 	Bytes []byte
 	First wire.Offset // of the first frame
 	After wire.Offset // behind the last frame
+	Cold  bool        // there are no bytes because the entry at First is in the store only: [Log.Fetch] brings it
 
 	ends []uint32 // where each frame ends, counted from origin
 	base uint32   // where Bytes begins, counted from the same
@@ -40,8 +41,9 @@ func (l *Log) Frames(f FormatID, next wire.Offset, limit int) (b Batch, ok bool)
 	}
 	c := l.chunkOf(next)
 	if c == nil {
-		// Trimmed since the head was read; nothing between head and tail is ever without a chunk otherwise.
-		return Batch{}, false
+		// In the store; or trimmed since the head was read: nothing else between head and tail is without a chunk.
+		cold := l.store != nil && next >= l.Head()
+		return Batch{First: next, After: next, Cold: cold}, cold
 	}
 	v := l.view(c, f)
 	i, n := int(next-c.first), int(v.count.Load())
@@ -86,7 +88,7 @@ func (l *Log) Entries(from wire.Offset, limit int) (first wire.Offset, entries [
 	first = max(from, l.Head())
 	for offset := first; offset <= tail && len(entries) < limit; offset++ {
 		c := l.chunkOf(offset)
-		if c == nil { // trimmed meanwhile: what was found before is gone as well
+		if c == nil { // trimmed meanwhile, or in the store: what was found before is of no use
 			first, entries = offset+1, nil
 			continue
 		}
@@ -95,9 +97,10 @@ func (l *Log) Entries(from wire.Offset, limit int) (first wire.Offset, entries [
 	return first, entries
 }
 
-// since returns the first offset whose timestamp is at least t, Tail()+1 when there is none.
+// since returns the first offset in memory whose timestamp is at least t, Tail()+1 when there is none.
 func (l *Log) since(t int64) wire.Offset {
-	head, tail := l.Head(), l.Tail()
+	tail := l.Tail()
+	head := min(max(l.Head(), l.warm()), tail+1)
 	n := int(tail + 1 - head)
 	i := sort.Search(n, func(i int) bool {
 		offset := head + wire.Offset(i)

@@ -9,20 +9,47 @@ import (
 // Numbering is where a log goes on that an engine brings back.
 type Numbering struct {
 	Epoch   wire.Epoch
+	Head    wire.Offset // the oldest entry that the store has; 0: none before the next that is added
 	Before  wire.Offset // the next entry added gets the offset behind this
 	Damaged wire.Offset // entries up to here were lost to damage, and a gap over them says so; 0: none were
 	Last    int64       // the time of the newest entry there ever was, in milliseconds since 1970
 }
 
-// RestoreLog returns an empty log whose numbering goes on where n says; [Log.Add] fills it.
-func (s *Space) RestoreLog(name wire.ChannelName, n Numbering, retention Retention) *Log {
+// RestoreLog returns a log with nothing in memory, whose numbering goes on where n says; [Log.Recall] and [Log.Add] fill it.
+// What leaves memory again is read from the store.
+func (s *Space) RestoreLog(name wire.ChannelName, store Store, n Numbering, retention Retention) *Log {
 	l := s.NewLog(name, n.Epoch, retention)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.store = store
 	l.head.Store(uint64(n.Before) + 1)
+	if n.Head > 0 {
+		l.head.Store(uint64(min(n.Head, n.Before+1)))
+	}
 	l.tail.Store(uint64(n.Before))
-	l.damaged, l.lastTime = n.Damaged, n.Last
+	l.damaged.Store(uint64(n.Damaged))
+	l.lastTime = n.Last
 	return l
+}
+
+// Recall puts the messageId of an entry that stays in the store into the idempotency window. Entries are recalled in
+// their order, before any is added.
+func (l *Log) Recall(offset wire.Offset, e Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.note(offset, e)
+}
+
+// note remembers the messageId of an entry, where it has one. The caller holds the mutex.
+func (l *Log) note(offset wire.Offset, e Entry) {
+	publisher, id := e.Identity()
+	if id == "" {
+		return
+	}
+	l.remember(l.dedup.key(publisher, id), offset)
+	if l.store != nil {
+		l.enlist(publisher, id, offset, e.Time())
+	}
 }
 
 // Add appends entries as they are, each at the offset behind the one before, and notifies the watches once. It is for
@@ -52,9 +79,7 @@ func (l *Log) addOne(e Entry) {
 	l.chunkWithRoom(offset, len(e)).add(e)
 	l.bytes += int64(len(e))
 	l.lastTime = max(l.lastTime, e.Time())
-	if publisher, id := e.Identity(); id != "" {
-		l.remember(l.dedup.key(publisher, id), offset)
-	}
+	l.note(offset, e)
 	l.tail.Store(uint64(offset))
 }
 

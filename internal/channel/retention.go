@@ -17,7 +17,7 @@ type Retention struct {
 }
 
 // Window is how long a publisher's messageId is remembered, so that a retry gets the position of the first time: until
-// either is exceeded, and no longer than the entry is kept in memory. A bound of 0 is that of the entries themselves.
+// either is exceeded, and no longer than the entry is kept. A bound of 0 is that of the entries themselves.
 type Window struct {
 	Messages int64 // entries
 	Age      time.Duration
@@ -43,6 +43,11 @@ func (l *Log) trim(now time.Time) {
 	if head > tail {
 		return
 	}
+	if l.store != nil {
+		l.trimWarm(oldest)
+		l.expire(now)
+		return
+	}
 	c := l.chunkOf(wire.Offset(head))
 	for head <= tail {
 		if wire.Offset(head) >= c.after() {
@@ -59,6 +64,31 @@ func (l *Log) trim(now time.Time) {
 	l.moveHead(wire.Offset(head))
 	if l.retention.narrow() {
 		l.narrowWindow(now)
+	}
+}
+
+// trimWarm drops what exceeds the retention of a log with a store, as far as memory tells: the store finds the rest. The
+// caller holds the mutex.
+func (l *Log) trimWarm(oldest int64) {
+	tail := l.Tail()
+	begin := max(l.Head(), l.warm())
+	head := begin
+	for ; head <= tail; head++ {
+		c := l.chunkOf(head)
+		entry := c.entry(int(head - c.first))
+		if int64(tail-head+1) <= l.retention.Messages && l.bytes <= l.retention.Bytes && recordTime(entry) >= oldest {
+			break
+		}
+		l.bytes -= int64(len(entry))
+	}
+	if head == begin { // everything in memory is kept, and so of what is older as many as may be
+		head = tail + 1 - min(wire.Offset(l.retention.Messages), tail)
+	}
+	if head > l.Head() {
+		l.moveHead(head)
+	}
+	for l.bytes > maxWarmBytes && len(*l.chunks.Load()) > 1 {
+		l.sink()
 	}
 }
 
@@ -93,6 +123,7 @@ func (l *Log) moveHead(head wire.Offset) {
 		rest := append([]*chunk(nil), list[n:]...)
 		l.chunks.Store(&rest)
 	}
+	l.dropPages(func(c *chunk) bool { return c.after() <= head })
 }
 
 func (l *Log) release(c *chunk) {
@@ -105,7 +136,8 @@ func (l *Log) release(c *chunk) {
 	}
 }
 
-// DropOldest gives up the log's oldest chunk, whatever the retention says, and reports whether there was one.
+// DropOldest takes the log's oldest chunk from memory, whatever the retention says, and reports whether there was one. Unless
+// the log has a store, its entries are given up.
 func (l *Log) DropOldest() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,18 +145,25 @@ func (l *Log) DropOldest() bool {
 	if len(list) == 0 {
 		return false
 	}
-	l.dropChunk(list[0])
+	if l.store != nil {
+		l.sink()
+	} else {
+		l.dropChunk(list[0])
+	}
 	return true
 }
 
 func (l *Log) dropAll() {
+	l.dropPages(func(*chunk) bool { return true })
+	l.forgetAll()
 	for _, c := range *l.chunks.Load() {
 		l.dropChunk(c)
 	}
 }
 
 func (l *Log) dropChunk(c *chunk) {
-	head, after := wire.Offset(l.head.Load()), c.after()
+	after := c.after()
+	head := max(l.Head(), c.first)
 	for ; head < after; head++ {
 		entry := c.entry(int(head - c.first))
 		l.forget(entry, head)

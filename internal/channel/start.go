@@ -35,12 +35,37 @@ func (l *Log) Open(start wire.Start) Opening {
 			after = tail - wire.Offset(start.Last)
 		}
 	case wire.StartTime:
-		after = min(max(l.since(start.Time), head)-1, tail)
+		return l.openAt(l.since(start.Time), head, tail)
 	case wire.StartNow:
 	}
 	o.Next = after + 1
 	o.Position = wire.Position{Epoch: l.epoch, Offset: after}
 	return o
+}
+
+// Seek reports whether the log can tell at once where a start is. If not, found is called once, on any goroutine, with the
+// offset for [Log.OpenAt].
+func (l *Log) Seek(start wire.Start, found func(first wire.Offset)) (known bool) {
+	if start.Kind != wire.StartTime || l.store == nil {
+		return true
+	}
+	warm := l.warm()
+	if head := l.Head(); head >= warm || l.since(start.Time) > warm {
+		return true
+	}
+	l.store.Since(l, start.Time, found)
+	return false
+}
+
+// OpenAt opens a subscription that begins with the entry at first.
+func (l *Log) OpenAt(first wire.Offset) Opening {
+	tail := l.Tail()
+	return l.openAt(first, min(l.Head(), tail+1), tail)
+}
+
+func (l *Log) openAt(first, head, tail wire.Offset) Opening {
+	after := min(max(first, head)-1, tail)
+	return Opening{Next: after + 1, Position: wire.Position{Epoch: l.epoch, Offset: after}, Tail: tail}
 }
 
 // resume continues after offset, as far as the log still, or already, has it.
@@ -61,7 +86,7 @@ func (l *Log) Lost(next wire.Offset) (gap *wire.Gap, head wire.Offset) {
 }
 
 func (l *Log) gap(from, to wire.Offset, reason string) *wire.Gap {
-	if reason == wire.GapRetention && from <= l.damaged {
+	if reason == wire.GapRetention && from <= wire.Offset(l.damaged.Load()) {
 		reason = wire.GapDamage
 	}
 	return &wire.Gap{Channel: l.name, Epoch: l.epoch, FromOffset: from, ToOffset: to, Reason: reason}

@@ -22,6 +22,7 @@
 //	connect.go    who it is
 //	subscribe.go  cursors opened and closed
 //	publish.go    messages and calls on their way in
+//	cold.go       cursors that wait for the disk
 //	flush.go      the outbox and the cursors on their way out
 //	timer.go      heartbeat and timeouts
 //	close.go      goodbye, and the end

@@ -148,7 +148,7 @@ func (s *Session) serve(t *topic, index uint32) (more bool) {
 	}
 	if !ok || batch.After <= t.log.Tail() {
 		s.push(int(c.sub), min(len(s.subs), maxParts))
-		return !s.blocked && c.next <= t.log.Tail()
+		return !s.blocked && !s.subs[c.sub].fetching && c.next <= t.log.Tail()
 	}
 	if len(batch.Bytes) > 0 { // one contiguous slice, to the tail: what nearly every delivery is
 		w := &s.shard.writing
@@ -227,6 +227,9 @@ func (s *Session) push(first, look int) (more bool) {
 // collect adds what a cursor owes to a write, at most its budget, and reports whether more is left. What the cursor has
 // lost is told first.
 func (s *Session) collect(w *writing, sub *subscription) (more bool) {
+	if sub.fetching {
+		return false
+	}
 	t := sub.topic
 	c := &t.cursors[sub.index]
 	next, lost := c.next, false
@@ -241,6 +244,9 @@ func (s *Session) collect(w *writing, sub *subscription) (more bool) {
 			s.gap(gap)
 			next, lost = c.next, true
 			continue
+		}
+		if batch.Cold {
+			s.fetch(sub, next)
 		}
 		if len(batch.Bytes) == 0 {
 			return false

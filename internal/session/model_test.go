@@ -196,7 +196,7 @@ func (m *model) consistent() error {
 		cursors += len(topic.cursors)
 		for index, c := range topic.cursors {
 			s := sh.sessions[c.slot]
-			if s == nil || int(c.sub) >= len(s.subs) || s.subs[c.sub] != (subscription{topic, uint32(index)}) {
+			if s == nil || int(c.sub) >= len(s.subs) || s.subs[c.sub].topic != topic || s.subs[c.sub].index != uint32(index) {
 				return fmt.Errorf("cursor %d of %s does not know its session", index, name)
 			}
 			if c.next > topic.log.Tail()+1 {

@@ -38,7 +38,7 @@ type Session struct {
 	random    [8]byte // the secret part of the id
 	slot      uint32
 	turn      uint32 // the place in subs of the cursor that is pumped next
-	inFlight  uint16 // publishes that the engine has in hand
+	inFlight  uint16 // what the engine has in hand: publishes, and what is fetched
 	format    channel.FormatID
 	state     state
 	malformed uint8

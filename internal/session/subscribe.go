@@ -3,6 +3,7 @@ package session
 import (
 	"strings"
 
+	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -26,7 +27,15 @@ func (s *Session) subscribe(requestID string, b *wire.Subscribe) {
 		s.fail(requestID, err)
 		return
 	}
-	opening := t.log.Open(b.From)
+	if s.seeks(requestID, t, b) {
+		return
+	}
+	s.open(requestID, t, t.log.Open(b.From))
+}
+
+// open puts a cursor where a subscription begins, and says so.
+func (s *Session) open(requestID string, t *topic, opening channel.Opening) {
+	at := s.find(t.log.Name())
 	if at < 0 {
 		s.subs = append(s.subs, subscription{topic: t})
 		at = len(s.subs) - 1
@@ -64,12 +73,17 @@ func (s *Session) waits(requestID string, b *wire.Subscribe) bool {
 }
 
 func (s *Session) fetched(requestID string, b *wire.Subscribe) {
+	s.resumeReading(func() { s.subscribe(requestID, b) })
+}
+
+// resumeReading ends a wait during which nothing was read, and does what it was for.
+func (s *Session) resumeReading(do func()) {
 	if s.state == stateClosed {
 		return
 	}
 	s.inFlight -= maxInFlight
 	if s.state == stateOpen {
-		s.subscribe(requestID, b)
+		do()
 	}
 	s.Flush()
 }

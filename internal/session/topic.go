@@ -25,8 +25,9 @@ type cursor struct {
 
 // subscription is the session's side of a cursor.
 type subscription struct {
-	topic *topic
-	index uint32 // of the cursor in topic.cursors
+	topic    *topic
+	index    uint32 // of the cursor in topic.cursors
+	fetching bool   // the cursor rests until what it is to deliver has come from the store
 }
 
 // add puts a cursor at the end of the list, where a running pass will come by.

@@ -53,6 +53,7 @@ func (e *Engine) commit(requests []*request) {
 		return
 	}
 	for _, t := range g.touched {
+		t.sum.Store(t.meta.sum)
 		// The log cannot have been closed: its topic is pinned by the request.
 		_ = t.log.Add(t.adding)
 		clear(t.adding)

@@ -23,6 +23,7 @@ type Engine struct {
 	topics      *topics
 	queue       *queue
 	work        *workPool
+	pages       *pages
 	lastID      atomic.Uint64 // of channels
 	loads       atomic.Int64  // channels read back since the start
 	relieved    atomic.Int64  // chunks dropped from memory because the budget was spent

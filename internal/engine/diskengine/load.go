@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
+	"math"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -52,7 +53,7 @@ func (e *Engine) restore(t *topic) error {
 		}
 		t.id = e.lastID.Add(1)
 		t.meta = meta{epoch: engine.NewEpoch(), name: t.name}
-		t.log = e.opts.Space.NewLog(t.name, t.meta.epoch, retention)
+		t.log = e.opts.Space.RestoreLog(t.name, below{e, t}, channel.Numbering{Epoch: t.meta.epoch}, retention)
 		return nil
 	}
 	t.id = id
@@ -60,14 +61,41 @@ func (e *Engine) restore(t *topic) error {
 	if err != nil {
 		return err
 	}
-	t.log = e.opts.Space.RestoreLog(t.name, channel.Numbering{
+	t.sum.Store(t.meta.sum)
+	t.log = e.opts.Space.RestoreLog(t.name, below{e, t}, channel.Numbering{
 		Epoch:   t.meta.epoch,
-		Before:  t.meta.tail - wire.Offset(len(r.entries)),
+		Head:    r.head,
+		Before:  r.warm - 1,
 		Damaged: r.damaged,
 		Last:    t.meta.time,
 	}, retention)
 	e.loads.Add(1)
-	return t.log.Add(r.entries)
+	return e.fill(t, r)
+}
+
+// fill puts into the log what the window and memory are to have of the records.
+func (e *Engine) fill(t *topic, r loaded) error {
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: recordKey(t.id, min(r.window, r.warm)), UpperBound: recordKey(t.id, t.meta.tail+1)})
+	if err != nil {
+		return err
+	}
+	defer it.Close() //nolint:errcheck // what it would say is asked for below
+	var warm []channel.Entry
+	for valid := it.First(); valid; valid = it.Next() {
+		rec, err := parseRecord(it.Key(), it.Value())
+		switch {
+		case err != nil:
+			return err // it could be read a moment ago
+		case rec.offset < r.warm:
+			t.log.Recall(rec.offset, rec.entry)
+		default:
+			warm = append(warm, bytes.Clone(rec.entry))
+		}
+	}
+	if err := it.Error(); err != nil {
+		return err
+	}
+	return t.log.Add(warm)
 }
 
 // lookUp finds a channel's id.
@@ -96,10 +124,12 @@ func (e *Engine) get(key []byte) ([]byte, error) {
 	return value, closer.Close()
 }
 
-// loaded is what was read back of a channel.
+// loaded is what was found of a channel: head <= window, warm <= tail+1.
 type loaded struct {
-	entries []channel.Entry // up to the tail, in their order
-	damaged wire.Offset     // the newest that could not be read; 0: there was none
+	head    wire.Offset // the oldest record that is kept
+	window  wire.Offset // the oldest whose messageId is remembered
+	warm    wire.Offset // the oldest that memory has at first
+	damaged wire.Offset // the newest that could not be read; 0: there was none
 }
 
 // readBack reads the meta of t and its newest records, back to what the retention keeps or to damage.
@@ -133,49 +163,109 @@ func (e *Engine) readBack(t *topic, retention channel.Retention) (r loaded, err 
 	return r, e.apply(batch, true)
 }
 
-// readNewest reads from the newest record back. known is false when damage hides which is the newest.
+// readNewest reads from the newest record back, as far as memory and the idempotency window reach. known is false when
+// damage hides which is the newest.
 func (e *Engine) readNewest(t *topic, retention channel.Retention, r *loaded) (known bool, err error) {
 	it, err := e.records(t.id)
 	if err != nil {
 		return false, err
 	}
 	defer it.Close() //nolint:errcheck // what it would say was asked for below
-	oldest := e.opts.Space.Now().Add(-retention.Age).UnixMilli()
-	var bytesRead int64
+	b := newBounds(retention, e.opts.Space.Now())
+	next := wire.Offset(0) // the oldest that was read
+	rest := false          // there may be more to keep than is read here
 	for it.Last(); it.Valid(); it.Prev() {
 		rec, err := parseRecord(it.Key(), it.Value())
 		offset := recordOffset(it.Key())
-		first := len(r.entries) == 0 && r.damaged == 0
-		if first && offset >= t.meta.tail {
-			t.meta.tail = offset
+		if next == 0 {
+			t.meta.tail = max(t.meta.tail, offset)
+			next = t.meta.tail + 1
+			r.head, r.window, r.warm = next, next, next
 		}
-		expected := t.meta.tail - wire.Offset(len(r.entries))
-		if err != nil || offset != expected {
+		if err != nil || offset != next-1 {
+			r.damaged = next - 1
 			e.opts.Logger.Error("a record in the store is damaged: older ones of its channel are given up",
-				"channel", t.name, "offset", expected, "error", err)
-			r.damaged = expected
+				"channel", t.name, "offset", r.damaged, "error", err)
 			break
 		}
-		if first {
+		if offset == t.meta.tail {
 			t.meta.sum, t.meta.time = rec.sum, rec.entry.Time()
 		}
-		bytesRead += int64(len(rec.entry))
-		if int64(len(r.entries)) >= retention.Messages || bytesRead > retention.Bytes || rec.entry.Time() < oldest {
+		kept, window, warm := b.take(rec.entry)
+		if !kept {
 			break
 		}
-		r.entries = append(r.entries, channel.Entry(bytes.Clone(rec.entry)))
-	}
-	slices.Reverse(r.entries)
-	if err := it.Error(); err != nil {
-		if !pebble.IsCorruptionError(err) {
-			return false, err
+		next = offset
+		r.head = offset
+		if window {
+			r.window = offset
 		}
-		r.damaged = t.meta.tail - wire.Offset(len(r.entries))
+		if warm {
+			r.warm = offset
+		}
+		if rest = !window && !warm; rest {
+			break
+		}
+	}
+	if next == 0 {
+		next = t.meta.tail + 1
+		r.head, r.window, r.warm = next, next, next
+	}
+	switch err := it.Error(); {
+	case err == nil && rest:
+		return true, e.findHead(t, retention, r)
+	case err == nil:
+		return true, nil
+	case !pebble.IsCorruptionError(err):
+		return false, err
+	default:
+		r.damaged = next - 1
 		e.opts.Logger.Error("a part of the store is damaged: a channel is read from behind it only",
 			"channel", t.name, "offset", r.damaged, "error", err)
-		return len(r.entries) > 0, nil
+		return next <= t.meta.tail, nil
 	}
-	return true, nil
+}
+
+// findHead finds where the retention begins in what memory does not have.
+func (e *Engine) findHead(t *topic, retention channel.Retention, r *loaded) error {
+	s, err := e.span(t.id, retention)
+	switch {
+	case err == nil:
+		r.head = min(s.keep, r.head)
+	case pebble.IsCorruptionError(err) || errors.Is(err, errDamaged):
+		r.damaged = r.head - 1
+		e.opts.Logger.Error("a part of the store is damaged: a channel is read from behind it only",
+			"channel", t.name, "offset", r.damaged, "error", err)
+	default:
+		return err
+	}
+	return nil
+}
+
+// bounds tells, from the newest record back, what is kept of a channel and where.
+type bounds struct {
+	retention    channel.Retention
+	oldest       int64 // of what is kept
+	windowOldest int64 // of the ids that are remembered
+	count, bytes int64
+}
+
+func newBounds(r channel.Retention, now time.Time) *bounds {
+	b := &bounds{retention: r, oldest: now.Add(-r.Age).UnixMilli(), windowOldest: math.MinInt64}
+	if r.Window.Age > 0 {
+		b.windowOldest = now.Add(-r.Window.Age).UnixMilli()
+	}
+	return b
+}
+
+// take looks at the next older entry: whether it is kept, its messageId remembered, and memory to have it at first.
+func (b *bounds) take(e channel.Entry) (kept, window, warm bool) {
+	b.count++
+	b.bytes += int64(len(e))
+	r := &b.retention
+	kept = b.count <= r.Messages && b.bytes <= r.Bytes && e.Time() >= b.oldest
+	window = (r.Window.Messages <= 0 || b.count <= r.Window.Messages) && e.Time() >= b.windowOldest
+	return kept, window, b.bytes <= warmBytes || b.count == 1
 }
 
 // records returns an iterator over a channel's records.

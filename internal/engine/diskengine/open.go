@@ -33,6 +33,7 @@ func Open(opts Options) (*Engine, error) {
 		return nil, fmt.Errorf("open the store in %s: %w", opts.Dir, err)
 	}
 	e.work = newWorkPool(workers)
+	e.pages = newPages(e)
 	e.measure()
 	e.committer.Go(e.commitLoop)
 	e.sweeping.Go(e.sweepLoop)

@@ -76,6 +76,14 @@ const (
 	queueBytes = 32 << 20
 	// workers load channels and read pages. The disk is one, so few are enough to keep it busy.
 	workers = 4
+	// fetchers is how many of them may fetch pages for cursors, so that one is left for loading channels.
+	fetchers = workers - 1
+	// maxPagesBytes bounds the entries of the pages in memory, and pagesShare does as a part of the budget: their encodings
+	// and indexes come to about twice as much again.
+	maxPagesBytes = 64 << 20
+	pagesShare    = 16
+	// warmBytes is what a channel that is loaded has in memory at first.
+	warmBytes = 1 << 20
 	// readQueue is how many reads may wait for a worker.
 	readQueue = 1024
 	// sweepIdle is how many channels that are not loaded one round of retention looks at.

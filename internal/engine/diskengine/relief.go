@@ -27,4 +27,7 @@ func (e *Engine) free(goal int64) {
 			e.relieved.Add(1)
 		}
 	}
+	if budget.Used() > goal {
+		e.pages.drop()
+	}
 }

@@ -48,9 +48,8 @@ func (e *Engine) sweepLoaded() {
 			}
 			continue
 		}
-		if head := t.log.Head(); head > t.swept {
+		if t.log.Head() > t.swept || e.outgrown(t) {
 			e.trimLoaded(t)
-			t.swept = head
 		}
 		if !since.IsZero() && since.Before(idle) {
 			e.topics.unload(t)
@@ -58,13 +57,24 @@ func (e *Engine) sweepLoaded() {
 	}
 }
 
-// trimLoaded has the committer drop what the retention does not keep.
+// outgrown reports whether the oldest record kept of a channel is too old or one too many. What is in memory of it the log
+// itself sees to.
+func (e *Engine) outgrown(t *topic) bool {
+	r := e.opts.Retention(t.name)
+	return t.sum.Load()-t.sweptSum > uint64(r.Bytes) || t.sweptTime < e.opts.Space.Now().Add(-r.Age).UnixMilli()
+}
+
+// trimLoaded has readers and the committer drop what the retention does not keep.
 func (e *Engine) trimLoaded(t *topic) {
 	s := e.topics.shard(t.name)
 	s.mu.Lock()
 	t.pins++
 	s.mu.Unlock()
 	span, err := e.span(t.id, e.opts.Retention(t.name))
+	if err == nil {
+		t.swept, t.sweptTime, t.sweptSum = span.keep, span.keepTime, span.keepSum
+		t.log.TrimTo(span.keep)
+	}
 	if err != nil || span.keep <= span.first || !e.queue.push(&request{topic: t, drop: true, keep: span.keep}) {
 		e.topics.unpin(t)
 	}
@@ -76,6 +86,8 @@ type span struct {
 	keep        wire.Offset // the first that the retention keeps; last+1 when it keeps none
 	newest      record      // at last; its entry is not kept
 	time        int64       // of newest
+	keepTime    int64       // of the record at keep; of newest when there is none
+	keepSum     uint64      // up to the record at keep, and without it
 }
 
 // span finds by bisection where the retention of a channel begins on disk.
@@ -85,6 +97,8 @@ func (e *Engine) span(id uint64, r channel.Retention) (s span, err error) {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
+	now := e.opts.Space.Now()
+	s.keepTime = now.UnixMilli() // what is not there yet is no older
 	if !it.First() {
 		return s, it.Error()
 	}
@@ -94,22 +108,34 @@ func (e *Engine) span(id uint64, r channel.Retention) (s span, err error) {
 		return s, err
 	}
 	s.last, s.time = s.newest.offset, s.newest.entry.Time()
-	oldest := e.opts.Space.Now().Add(-r.Age).UnixMilli()
+	oldest := now.Add(-r.Age).UnixMilli()
 	from := s.first
 	if n := wire.Offset(r.Messages); s.last-s.first >= n {
 		from = s.last + 1 - n
 	}
 	s.keep = from + wire.Offset(sort.Search(int(s.last+1-from), func(i int) bool {
-		if err != nil || !it.SeekGE(recordKey(id, from+wire.Offset(i))) {
-			return true
-		}
 		var rec record
-		if rec, err = current(it); err != nil {
+		if rec, err = seek(it, recordKey(id, from+wire.Offset(i))); err != nil {
 			return true
 		}
 		return s.newest.sum-rec.sum+uint64(len(rec.entry)) <= uint64(r.Bytes) && rec.entry.Time() >= oldest
 	}))
+	if s.keepSum = s.newest.sum; err == nil && s.keep <= s.last {
+		var kept record
+		kept, err = seek(it, recordKey(id, s.keep))
+		s.keepTime, s.keepSum = kept.entry.Time(), kept.sum-uint64(len(kept.entry))
+	}
 	return s, err
+}
+
+// seek reads the first record at or behind key that is not damaged.
+func seek(it *pebble.Iterator, key []byte) (r record, err error) {
+	for valid := it.SeekGE(key); valid; valid = it.Next() {
+		if r, err = parseRecord(it.Key(), it.Value()); err == nil {
+			return r, nil
+		}
+	}
+	return r, errors.Join(errDamaged, it.Error())
 }
 
 // current reads the record that an iterator is at.

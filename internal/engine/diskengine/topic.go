@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/wire"
@@ -29,7 +30,12 @@ type topic struct {
 	stored bool            // meta on disk says all it must for the next append
 	adding []channel.Entry // of the group under way
 
-	swept wire.Offset // the sweeper's: the oldest record on disk when it last looked
+	sum atomic.Uint64 // that of the newest record
+
+	// The sweeper's: the oldest record that was kept when it last looked, and what that says of it. 0: it never did.
+	swept     wire.Offset
+	sweptTime int64
+	sweptSum  uint64 // up to it and without it
 }
 
 // topicShards spreads the map over that many locks, so that publishers to different channels do not meet.
