@@ -59,6 +59,9 @@ func hubFigures(h *hub.Hub) []figure {
 		{"magpie_channel_memory_bytes", "Memory charged to the channels' budget.", false, func() int64 { return h.Engine().Stats().MemoryBytes }},
 		{"magpie_channel_memory_limit_bytes", "The channels' budget.", false, func() int64 { return h.Engine().Stats().MemoryLimit }},
 		{"magpie_channel_chunks_relieved_total", "Chunks dropped early because the budget was spent.", true, func() int64 { return h.Engine().Stats().Relieved }},
+		{"magpie_channel_loads_total", "Channels brought back from disk.", true, func() int64 { return h.Engine().Stats().Loads }},
+		{"magpie_disk_pages_total", "Pages read from disk for subscriptions that are behind what memory holds.", true, func() int64 { return h.Engine().Stats().Pages }},
+		{"magpie_disk_bytes", "Size of the store on disk.", false, func() int64 { return h.Engine().Stats().DiskBytes }},
 	}
 }
 

@@ -59,4 +59,5 @@ type Stats struct {
 	Relieved    int64 // chunks dropped since the start because the budget was spent
 	DiskBytes   int64 // of what is kept on disk
 	Loads       int64 // channels brought back from disk since the start
+	Pages       int64 // pages read from disk since the start, for cursors that are behind memory
 }

@@ -170,6 +170,8 @@ type frame struct {
 	Channel      string
 	UserID       string
 	Offset       uint64
+	Position     struct{ Offset uint64 }
+	MessageID    string
 	FromOffset   uint64
 	ToOffset     uint64
 	Publisher    string

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -46,6 +47,8 @@ func (e *Engine) since(t *topic, l *channel.Log, milliseconds int64) wire.Offset
 type pages struct {
 	engine *Engine
 	limit  int // bytes of the pages kept
+
+	fetched atomic.Int64
 
 	mu      sync.Mutex // guards the fields below
 	fetches map[fetchKey]*pageFetch
@@ -108,6 +111,7 @@ func (p *pages) run(f *pageFetch) {
 	page := p.engine.readPage(f.topic, f.key.log, f.key.from)
 	p.mu.Lock()
 	if page != nil {
+		p.fetched.Add(1)
 		p.kept = append(p.kept, page)
 		p.bytes += page.Bytes()
 		p.makeRoom(p.limit)

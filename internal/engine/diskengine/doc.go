@@ -34,12 +34,17 @@
 //
 // # Loading
 //
-// A channel is loaded, with all that its retention keeps, when it is first appended to or watched, by workers of which
-// there are few; whoever must not wait for that asks with Prepare. One that nobody has used for a while is unloaded, and
-// when the memory budget is spent, sooner; of channels that are watched the oldest chunks then leave memory, which their
-// readers are told as a gap. Opening a store costs the same however many channels are in it. A record that cannot
-// be read ends the loading of what is older: the channel goes on above it, and those who ask for what is below are
-// given a gap with the reason damage.
+// A channel is loaded when it is first appended to or watched: its newest records, and the messageIds of its window. That is
+// done by workers of which there are few; whoever must not wait for them asks with Prepare. One that nobody has used for a
+// while is unloaded, and when the memory budget is spent, sooner. Opening a store costs the same however many channels are
+// in it.
+//
+// A channel in memory keeps its newest 16 MiB there, less when the budget is spent. A cursor behind that reads on from disk
+// ([channel.Store]): pages of 256 KiB, read by three workers, put below the log in memory, where all who read there share
+// them and their encodings. Pages that nobody reads give way to others.
+//
+// A record that cannot be read ends what can be had of the channel before it: those who ask for that are given a gap with
+// the reason damage.
 //
 // # Room
 //
@@ -60,6 +65,7 @@
 //	load.go       bringing a channel back into memory
 //	sweep.go      retention on disk, unloading, the bound of the directory
 //	relief.go     what leaves memory when the budget is spent
+//	cold.go       pages for cursors that are behind memory
 //	read.go       pages of records
 //	workers.go    the goroutines that wait for the disk
 //	gate.go       the file system below Pebble: syncs left out, a full disk waited for

@@ -184,6 +184,7 @@ func (e *Engine) Stats() engine.Stats {
 		Relieved:    e.relieved.Load(),
 		DiskBytes:   e.diskBytes.Load(),
 		Loads:       e.loads.Load(),
+		Pages:       e.pages.fetched.Load(),
 	}
 }
 
