@@ -36,3 +36,28 @@ func Example() {
 	// 1 false
 	// 1 true
 }
+
+func ExampleGateway_Handle() {
+	gw, err := magpie.New(magpie.Options{JWTSecret: "an example's secret of 32 bytes or more"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	type order struct{ Symbol string }
+	type quote struct{ Price float64 }
+	gw.Handle("pricing.quote", magpie.Typed(func(_ context.Context, o order) (quote, error) {
+		if o.Symbol != "ACME" {
+			return quote{}, &magpie.Error{Code: "not_found", Message: "nobody trades " + o.Symbol}
+		}
+		return quote{Price: 12.5}, nil
+	}))
+	gw.Handle("report.build", func(ctx context.Context, r *magpie.Request) (any, error) {
+		for page := range 3 {
+			if err := r.Progress(map[string]int{"page": page}); err != nil {
+				return nil, err // nobody waits any more
+			}
+		}
+		return "three pages for " + r.UserID, nil
+	})
+	_ = gw.Shutdown(context.Background())
+}

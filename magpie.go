@@ -7,6 +7,7 @@
 //	...
 //	http.Handle("/", gw.Handler())
 //	gw.Publish(ctx, "order.update", magpie.Message{Data: order})
+//	gw.Handle("pricing.quote", magpie.Typed(quote))
 //
 // Clients connect to /ws, as with the magpie binary; protocol/SPEC.md is the contract. The WebSocket handshake is
 // net/http's, so middleware in front of it works; it must leave the http.Hijacker reachable.
@@ -24,6 +25,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/magpie-bridge/magpie/internal/config"
+	"github.com/magpie-bridge/magpie/internal/hub"
 	"github.com/magpie-bridge/magpie/internal/server"
 	"github.com/magpie-bridge/magpie/internal/wire"
 	"github.com/magpie-bridge/magpie/web"
@@ -43,6 +45,8 @@ type Options struct {
 	ConfigFile string
 	// NoConsole leaves the console's pages out.
 	NoConsole bool
+	// Calls bounds what the handlers of [Gateway.Handle] may cost; the zero value is right for most.
+	Calls CallLimits
 	// Logger gets the gateway's log; nil: none is written.
 	Logger *slog.Logger
 }
@@ -93,7 +97,7 @@ func New(opts Options) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("magpie: %w", err)
 	}
-	inner, err := server.NewGateway(server.Options{Config: cfg, Logger: opts.Logger, Version: "embedded", Console: web.Console()})
+	inner, err := server.NewGateway(server.Options{Config: cfg, Logger: opts.Logger, Calls: hub.CallLimits(opts.Calls), Version: "embedded", Console: web.Console()})
 	if err != nil {
 		return nil, fmt.Errorf("magpie: %w", err)
 	}
@@ -170,15 +174,20 @@ func (m *Message) payload() (wire.Payload, error) {
 	case m.Data == nil:
 		return wire.Payload{}, nil
 	}
-	if raw, ok := m.Data.(json.RawMessage); ok && raw != nil {
-		if !json.Valid(raw) { // or it could say more than the data of the message
-			return wire.Payload{}, errors.New("magpie: the data of a message is a json.RawMessage that holds no JSON")
+	return jsonPayload(m.Data)
+}
+
+// jsonPayload marshals v. A json.RawMessage is carried as it is.
+func jsonPayload(v any) (wire.Payload, error) {
+	if raw, ok := v.(json.RawMessage); ok && raw != nil {
+		if !json.Valid(raw) { // or it could say more than the data of the frame
+			return wire.Payload{}, errors.New("magpie: a json.RawMessage holds no JSON")
 		}
 		return wire.Payload{Kind: wire.PayloadJSON, Bytes: raw}, nil
 	}
-	data, err := json.Marshal(m.Data)
+	data, err := json.Marshal(v)
 	if err != nil {
-		return wire.Payload{}, fmt.Errorf("magpie: marshal the data of a message: %w", err)
+		return wire.Payload{}, fmt.Errorf("magpie: marshal a payload: %w", err)
 	}
 	return wire.Payload{Kind: wire.PayloadJSON, Bytes: data}, nil
 }

@@ -51,12 +51,16 @@ func newGateway(t *testing.T, opts magpie.Options) *magpie.Gateway {
 
 // message is what tests look at of a frame.
 type message struct {
-	Type, UserID, MessageID, Key, Publisher, Text, Base64 string
-	Offset                                                uint64
-	Tags                                                  map[string]string
-	Data                                                  json.RawMessage
-	Code                                                  int
-	Error                                                 struct{ Code string }
+	Type, RequestID, UserID, MessageID, Key, Publisher string
+	Text, Base64                                       string
+	Offset                                             uint64
+	Tags                                               map[string]string
+	Data                                               json.RawMessage
+	Code                                               int
+	Error                                              struct {
+		Code, Message string
+		Retryable     bool
+	}
 }
 
 func dial(t *testing.T, client *http.Client, url string) *websocket.Conn {

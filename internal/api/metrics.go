@@ -87,7 +87,7 @@ func shardFigures(shards []*session.Shard) []figure {
 		{"magpie_sent_bytes_total", "Bytes written to sessions.", true, sum(func(m *session.ShardMetrics) int64 { return m.Bytes.Load() })},
 		{"magpie_writes_total", "Write calls to sessions.", true, sum(func(m *session.ShardMetrics) int64 { return m.Writes.Load() })},
 		{"magpie_gaps_total", "Gaps told to subscribers.", true, sum(func(m *session.ShardMetrics) int64 { return m.Gaps.Load() })},
-		{"magpie_late_answers_total", "Answers of clients to calls that were not open any more.", true, sum(func(m *session.ShardMetrics) int64 { return m.Late.Load() })},
+		{"magpie_late_answers_total", "Answers to calls that were not open any more: of clients, and of handlers that took too long.", true, sum(func(m *session.ShardMetrics) int64 { return m.Late.Load() })},
 		{"magpie_malformed_frames_total", "Frames that could not be understood.", true, sum(func(m *session.ShardMetrics) int64 { return m.Malformed.Load() })},
 	}
 }

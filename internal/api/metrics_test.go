@@ -59,7 +59,7 @@ func TestMetricsMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	caller := &auth.Principal{UserID: "ann"}
-	if _, err := r.hub.Call(caller, &wire.Call{Method: "magpie.echo"}); err == nil {
+	if _, _, err := r.hub.Call(caller, &wire.Call{Method: "magpie.echo"}); err == nil {
 		t.Error("a caller without the right was served")
 	}
 	lines.Charge(777)

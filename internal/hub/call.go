@@ -17,30 +17,32 @@ func builtin() map[string]Method {
 	}
 }
 
-// Call runs the method that c names, on behalf of a principal.
-func (h *Hub) Call(by *auth.Principal, c *wire.Call) (wire.Payload, error) {
-	payload, err := h.call(by, c)
-	if err != nil {
-		h.Metrics.CallErrors.Add(1)
-	} else {
-		h.Metrics.Calls.Add(1)
+// Call runs the method that c names, on behalf of a principal, if it is one of the gateway's own. Otherwise it returns the
+// handler that serves it, which is to be run on a worker.
+func (h *Hub) Call(by *auth.Principal, c *wire.Call) (wire.Payload, Handler, error) {
+	payload, handler, err := h.call(by, c)
+	if handler == nil {
+		h.Answered(err)
 	}
-	return payload, err
+	return payload, handler, err
 }
 
-func (h *Hub) call(by *auth.Principal, c *wire.Call) (wire.Payload, error) {
+func (h *Hub) call(by *auth.Principal, c *wire.Call) (payload wire.Payload, handler Handler, err error) {
 	if err := wire.CheckMethod(c.Method); err != nil {
-		return wire.Payload{}, err
+		return payload, nil, err
 	}
 	if err := by.May(auth.Call, wire.ChannelName(c.Method)); err != nil {
-		return wire.Payload{}, err
+		return payload, nil, err
 	}
 	if c.To != "" {
-		return wire.Payload{}, wire.Errorf(wire.CodeUnimplemented, "calls to a peer are not served by this gateway: leave out \"to\" and name a method of the gateway, such as magpie.echo")
+		return payload, nil, wire.Errorf(wire.CodeUnimplemented, "calls to a peer are not served by this gateway: leave out \"to\" and name a method of the gateway, such as magpie.echo")
 	}
-	method, ok := h.methods[c.Method]
-	if !ok {
-		return wire.Payload{}, wire.Errorf(wire.CodeNotFound, "nobody serves the method %q: the gateway itself serves magpie.echo", c.Method)
+	if method, ok := h.methods[c.Method]; ok {
+		payload, err = method(c)
+		return payload, nil, err
 	}
-	return method(c)
+	if handler, ok := h.handlers.Load(c.Method); ok {
+		return payload, handler.(Handler), nil
+	}
+	return payload, nil, wire.Errorf(wire.CodeNotFound, "nobody serves the method %q: the gateway itself serves magpie.echo", c.Method)
 }

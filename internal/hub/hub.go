@@ -4,12 +4,15 @@
 //	hub.go      Hub, and who may come in
 //	publish.go  messages on their way to the engine
 //	call.go     methods the gateway itself answers
+//	handle.go   methods that the embedding program serves
+//	workers.go  where these run
 //	metrics.go  what is counted
 package hub
 
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +29,7 @@ type Options struct {
 	NodeID        string
 	MaxSessions   int // 0: no limit
 	MaxMessage    int // bytes of one message's payload; 0: 64 KiB
+	Calls         CallLimits
 	Logger        *slog.Logger
 }
 
@@ -34,7 +38,11 @@ type Hub struct {
 	opts     Options
 	log      *slog.Logger
 	methods  map[string]Method
-	workers  chan struct{} // one place for each authentication under way
+	handlers sync.Map // of Handler, by method
+	calls    *workers // run handlers
+	ctx      context.Context
+	cancel   context.CancelFunc // ends ctx, and with it the calls
+	workers  chan struct{}      // one place for each authentication under way
 	draining atomic.Bool
 	closed   atomic.Bool
 
@@ -54,7 +62,12 @@ func New(opts Options) *Hub {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	opts.Calls = opts.Calls.withDefaults()
+	ctx, cancel := context.WithCancel(context.Background())
 	return &Hub{
+		calls:   newWorkers(opts.Calls.Workers, opts.Calls.Waiting),
+		ctx:     ctx,
+		cancel:  cancel,
 		opts:    opts,
 		log:     opts.Logger,
 		methods: builtin(),
@@ -120,8 +133,11 @@ func (h *Hub) Drain() { h.draining.Store(true) }
 // Draining reports whether Drain was called.
 func (h *Hub) Draining() bool { return h.draining.Load() }
 
-// Close refuses publishes from now on: the engine is about to close.
-func (h *Hub) Close() { h.closed.Store(true) }
+// Close refuses publishes from now on, and ends the calls that are under way: the engine is about to close.
+func (h *Hub) Close() {
+	h.closed.Store(true)
+	h.cancel()
+}
 
 // Watch lets w watch the channel on behalf of a principal, and returns the log to read.
 func (h *Hub) Watch(by *auth.Principal, name wire.ChannelName, w *channel.Watch) (*channel.Log, error) {

@@ -87,7 +87,7 @@ func TestRightsAreCheckedForEachAction(t *testing.T) {
 		return err
 	}
 	call := func(c wire.Call) error {
-		_, err := h.Call(alice, &c)
+		_, _, err := h.Call(alice, &c)
 		return err
 	}
 	for _, test := range []struct {
@@ -167,7 +167,7 @@ func TestPublishStampsThePublisher(t *testing.T) {
 func TestEchoAnswersWithItsPayload(t *testing.T) {
 	h := openHub(t, Options{})
 	payload := wire.Payload{Kind: wire.PayloadBytes, Bytes: []byte{0, 1}}
-	got, err := h.Call(user(t, "alice", auth.DefaultGrants()), &wire.Call{Method: "magpie.echo", Payload: payload})
+	got, _, err := h.Call(user(t, "alice", auth.DefaultGrants()), &wire.Call{Method: "magpie.echo", Payload: payload})
 	if err != nil || got.Kind != payload.Kind || string(got.Bytes) != string(payload.Bytes) {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -27,9 +27,10 @@ import (
 // Options are what a gateway is made from. Config is required, and must be checked and complete.
 type Options struct {
 	Config  *config.Config
-	Logger  *slog.Logger // nil: silent
-	Version string       // told to the console
-	Console fs.FS        // the console's files; nil: there is no console
+	Logger  *slog.Logger   // nil: silent
+	Calls   hub.CallLimits // of the handlers that are registered with the gateway
+	Version string         // told to the console
+	Console fs.FS          // the console's files; nil: there is no console
 }
 
 // Gateway is a gateway without a listener: its routes are mounted by whoever embeds it. It is safe for concurrent
@@ -87,6 +88,7 @@ func NewGateway(opts Options) (*Gateway, error) {
 		NodeID:        cfg.NodeID,
 		MaxSessions:   cfg.Limits.Connections,
 		MaxMessage:    int(cfg.Limits.FrameBytes),
+		Calls:         opts.Calls,
 		Logger:        opts.Logger,
 	})
 	if err := g.startLoops(); err != nil {
@@ -160,6 +162,11 @@ func (g *Gateway) Publish(ctx context.Context, p *wire.Publish) (*wire.Published
 	return g.hub.PublishWait(ctx, g.own, p)
 }
 
+// Handle has calls of a method served by a handler.
+func (g *Gateway) Handle(method string, handler hub.Handler) error {
+	return g.hub.Handle(method, handler)
+}
+
 // Sessions returns the number of sessions connected now.
 func (g *Gateway) Sessions() int { return int(g.hub.Metrics.Sessions.Load()) }
 
@@ -175,6 +182,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 func (g *Gateway) leave(ctx context.Context) {
 	const look, sayAgain = 10 * time.Millisecond, 100 * time.Millisecond
 	g.hub.Drain()
+	g.finishCalls(ctx)
 	g.sayGoodbye()
 	looking, saying := time.NewTicker(look), time.NewTicker(sayAgain)
 	defer looking.Stop()
@@ -189,6 +197,16 @@ func (g *Gateway) leave(ctx context.Context) {
 		case <-looking.C:
 		}
 	}
+}
+
+// finishCalls waits for the handlers that run, for half of the time that there is until ctx ends: the rest is for the goodbyes.
+func (g *Gateway) finishCalls(ctx context.Context) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	g.hub.FinishCalls(ctx)
 }
 
 // sayGoodbye tells the sessions that were not told yet to leave.

@@ -13,6 +13,7 @@ func (s *Session) Goodbye(code wire.CloseCode, reason string, retryAfter time.Du
 		return
 	}
 	s.dropAll()
+	s.dropCalls()
 	s.send(&wire.Frame{Body: &wire.Goodbye{Code: code, Reason: reason, RetryAfterMs: retryAfter.Milliseconds()}})
 	s.end(code, reason)
 }
@@ -23,6 +24,7 @@ func (s *Session) Refuse(code wire.CloseCode, reason string) {
 		return
 	}
 	s.dropAll()
+	s.dropCalls()
 	s.end(code, reason)
 }
 
@@ -46,6 +48,7 @@ func (s *Session) Closed(error) {
 		return
 	}
 	s.dropAll()
+	s.dropCalls()
 	s.settle(0)
 	s.discard()
 	s.state = stateClosed

@@ -21,7 +21,8 @@
 //	session.go    Session: its states, and the frames that come in
 //	connect.go    who it is
 //	subscribe.go  cursors opened and closed
-//	publish.go    messages and calls on their way in
+//	publish.go    messages on their way in
+//	call.go       calls, and the handlers that have them in hand
 //	cold.go       cursors that wait for the disk
 //	flush.go      the outbox and the cursors on their way out
 //	timer.go      heartbeat and timeouts

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"strings"
 	"sync/atomic"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
@@ -44,18 +43,4 @@ func (p *publishing) answer() {
 		return
 	}
 	s.send(&wire.Frame{RequestID: p.requestID, Body: p.published})
-}
-
-// call answers a call of one of the gateway's methods.
-func (s *Session) call(requestID string, b *wire.Call) {
-	if strings.TrimSpace(requestID) == "" {
-		s.fail("", wire.Errorf(wire.CodeInvalidArgument, "call needs a requestId: without one its reply could not be told from others"))
-		return
-	}
-	payload, err := s.shard.settings.Hub.Call(s.principal, b)
-	if err != nil {
-		s.fail(requestID, err)
-		return
-	}
-	s.send(&wire.Frame{RequestID: requestID, Body: &wire.Reply{Payload: payload}})
 }

@@ -165,8 +165,13 @@ func (s *Session) Answer(data []byte) bool {
 	case *wire.Reply, *wire.Progress, *wire.Error, *wire.Pong:
 		s.dispatch(f.RequestID, f.Body)
 		return true
+	case *wire.Cancel, *wire.Credit:
+		if s.calling(f.RequestID) != nil { // or the call that they are about may be among those that wait
+			s.dispatch(f.RequestID, f.Body)
+			return true
+		}
 	}
-	return false // a cancel and a credit too: the call that they are about may be among those that wait
+	return false
 }
 
 // misunderstood answers a frame that could not be decoded. One of an unknown type is well formed, and may come from a
@@ -196,9 +201,13 @@ func (s *Session) dispatch(requestID string, body wire.Body) {
 		s.call(requestID, b)
 	case *wire.Ping:
 		s.send(&wire.Frame{RequestID: requestID, Body: &wire.Pong{}})
-	case *wire.Pong, *wire.Cancel, *wire.Credit:
-		// A pong has been heard, which is all it is for. Calls of the gateway's own methods are answered at once, so a
-		// cancel or a credit for one comes late.
+	case *wire.Pong: // it has been heard, which is all it is for
+	case *wire.Cancel:
+		s.canceled(requestID)
+	case *wire.Credit:
+		if c := s.calling(requestID); c != nil {
+			c.credit.add(b.Count)
+		}
 	case *wire.Reply, *wire.Progress, *wire.Error:
 		s.shard.Metrics.Late.Add(1) // the gateway has no call open with this client
 	default:

@@ -28,9 +28,10 @@ type Shard struct {
 	sessions []*Session // by slot; nil where free
 	free     []uint32
 	topics   map[wire.ChannelName]*topic
-	fresh    []*topic   // whose cursors are to be moved along, in the order they are served; no pass has begun
-	queue    []*topic   // the same of those that one slice was not enough for
-	pumping  []*Session // with several cursors behind, after they subscribed or could not be written to
+	calls    map[uint32]*openCall // that handlers have in hand, by the caller's slot
+	fresh    []*topic             // whose cursors are to be moved along, in the order they are served; no pass has begun
+	queue    []*topic             // the same of those that one slice was not enough for
+	pumping  []*Session           // with several cursors behind, after they subscribed or could not be written to
 	decoder  wire.Decoder
 	frame    wire.Frame
 	formats  [channel.MaxFormats]Format
@@ -72,6 +73,7 @@ func NewShard(settings Settings, loop Loop, index int) *Shard {
 		loop:     loop,
 		index:    index,
 		topics:   make(map[wire.ChannelName]*topic),
+		calls:    make(map[uint32]*openCall),
 	}
 	sh.began = sh.settings.Now()
 	return sh

@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"slices"
+	"strings"
+)
+
 // Type is a frame's type. Its value is the number of the body's field in the Protobuf Frame, its String the JSON
 // "type".
 type Type uint8
@@ -95,6 +100,15 @@ type Pair struct{ Key, Value string }
 
 // Pairs are string-to-string entries in the order given; a key stands once.
 type Pairs []Pair
+
+// Clone returns a copy that shares nothing with p, whose strings may be those of a frame.
+func (p Pairs) Clone() Pairs {
+	clone := slices.Clone(p)
+	for i := range clone {
+		clone[i] = Pair{Key: strings.Clone(clone[i].Key), Value: strings.Clone(clone[i].Value)}
+	}
+	return clone
+}
 
 // Connect is the first frame of a session.
 type Connect struct {

@@ -2,9 +2,14 @@ package websocket
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/magpie-bridge/magpie/internal/hub"
+	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
 // stuffed is a line whose session is full because its client reads nothing.
@@ -12,6 +17,12 @@ func stuffed(t *testing.T, b *bench, f Format) (*conn, *sink) {
 	t.Helper()
 	c, s := b.conn(t, f)
 	c.Read(whole(opText, `{"type":"connect"}`))
+	stuff(t, c, s)
+	return c, s
+}
+
+func stuff(t *testing.T, c *conn, s *sink) {
+	t.Helper()
 	s.full = true
 	for i := 0; !c.session.Full(); i++ {
 		if i > 10_000 {
@@ -19,7 +30,6 @@ func stuffed(t *testing.T, b *bench, f Format) (*conn, *sink) {
 		}
 		c.Read(whole(opText, fmt.Sprintf(`{"type":"call","requestId":"f%d","method":"magpie.echo","text":%q}`, i, strings.Repeat("x", 1000))))
 	}
-	return c, s
 }
 
 func ping(id string) []byte { return whole(opText, `{"type":"ping","requestId":"`+id+`"}`) }
@@ -76,6 +86,32 @@ func pongs(frames []serverFrame) string {
 		}
 	}
 	return strings.Join(ids, " ")
+}
+
+// A cancel goes ahead as well, where the call has been begun: its handler must not work on for a caller who has given up.
+func TestCancelOfABegunCallGoesAhead(t *testing.T) {
+	b := newBench(t)
+	begun, ended := make(chan struct{}), make(chan struct{})
+	err := b.hub.Handle("t.hangs", func(ctx context.Context, _ *hub.Incoming) (wire.Payload, error) {
+		close(begun)
+		<-ctx.Done()
+		close(ended)
+		return wire.Payload{}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, s := b.conn(t, JSON)
+	c.Read(whole(opText, `{"type":"call","requestId":"h","method":"t.hangs"}`))
+	<-begun
+	stuff(t, c, s)
+	c.Read(append(ping("c1"), whole(opText, `{"type":"cancel","requestId":"h"}`)...))
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("the handler was not told")
+	}
+	c.Closed(nil)
 }
 
 func TestWhatWaitsIsBounded(t *testing.T) {
