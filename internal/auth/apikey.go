@@ -18,7 +18,7 @@ type KeyHash [sha256.Size]byte
 
 // APIKey is one key that a service may present.
 type APIKey struct {
-	Name   string  // tells keys apart in logs; becomes the principal's TokenID
+	Name   string  // tells keys apart in logs; becomes the ID of the principal's Token
 	Hash   KeyHash // of the whole key, its prefix included
 	UserID string  // whom the key stands for; empty: Name
 	Rights Rights
@@ -59,7 +59,7 @@ func NewAPIKeys(keys []APIKey) (*APIKeys, error) {
 		names[key.Name], hashes[key.Hash] = true, key.Name
 		a.entries = append(a.entries, apiKeyEntry{
 			hash:      key.Hash,
-			principal: &Principal{UserID: user, TokenID: key.Name, Method: MethodAPIKey, Rights: key.Rights},
+			principal: &Principal{UserID: user, Token: &Token{ID: key.Name}, Method: MethodAPIKey, Rights: key.Rights},
 		})
 	}
 	return a, nil

@@ -120,17 +120,18 @@ func (j *JWT) principal(said *claims) (*Principal, error) {
 		}
 	}
 	p := &Principal{
-		UserID:   said.Subject,
-		DeviceID: said.Device,
-		TokenID:  said.ID,
-		Method:   MethodJWT,
-		Rights:   j.options.DefaultRights,
+		UserID: said.Subject,
+		Method: MethodJWT,
+		Rights: j.options.DefaultRights,
+	}
+	if said.Device != "" || said.ID != "" {
+		p.Token = &Token{DeviceID: said.Device, ID: said.ID}
 	}
 	if said.ExpiresAt != nil {
 		if s := said.ExpiresAt.Unix(); s < 0 || s > latestExpiry {
 			return nil, unauthenticated("the token's claim exp is no date: expected seconds since 1970, before the year 10000")
 		}
-		p.ExpiresAt = said.ExpiresAt.Add(j.options.Leeway) // or a line that was let in within the leeway would end at once
+		p.Expires = said.ExpiresAt.Add(j.options.Leeway).UnixMilli() // or a line that was let in within the leeway would end at once
 	}
 	if said.Magpie != nil {
 		rights, err := j.rights.of(*said.Magpie)

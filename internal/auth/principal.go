@@ -2,16 +2,19 @@ package auth
 
 import (
 	"strings"
-	"time"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
-// The values of [Principal].Method.
+// Method is how somebody was authenticated.
+type Method uint8
+
+// The methods. The zero value is that of the gateway itself, which shows no credential.
 const (
-	MethodJWT         = "jwt"
-	MethodAPIKey      = "apikey"
-	MethodDevelopment = "development"
+	MethodInternal Method = iota
+	MethodJWT
+	MethodAPIKey
+	MethodDevelopment
 )
 
 // UserChannelPrefix begins the name of each user's own channel, user.<id>.
@@ -20,12 +23,18 @@ const UserChannelPrefix = "user."
 // Principal is who a session acts for. It is immutable once an [Authenticator] has returned it, and shared by all
 // sessions of the same credential.
 type Principal struct {
-	UserID    string
-	DeviceID  string    // empty where the credential does not name one
-	TokenID   string    // the token's jti, or the name of the API key
-	Method    string    // MethodJWT, MethodAPIKey or MethodDevelopment
-	ExpiresAt time.Time // leeway included; zero: never
-	Rights    Rights
+	UserID  string
+	Rights  Rights
+	Expires int64  // milliseconds since 1970, leeway included; 0: never
+	Token   *Token // nil where the credential says nothing of it
+	Method  Method
+}
+
+// Token is what a credential says beside its user. It stands apart because most say nothing, and every line has a
+// principal.
+type Token struct {
+	DeviceID string // empty where the credential does not name one
+	ID       string // the token's jti, or the name of the API key
 }
 
 // May reports whether the principal may do action on the channel or, for a call, on the method called name. It returns

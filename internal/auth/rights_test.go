@@ -126,7 +126,7 @@ func TestMay(t *testing.T) {
 
 func TestMaySaysWhatIsMissing(t *testing.T) {
 	tests := []struct {
-		method string
+		method auth.Method
 		action auth.Action
 		name   wire.ChannelName
 		want   string

@@ -82,7 +82,7 @@ func newOwnPrincipal() (*auth.Principal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &auth.Principal{UserID: "magpie", Method: "internal", Rights: rights}, nil
+	return &auth.Principal{UserID: "magpie", Method: auth.MethodInternal, Rights: rights}, nil
 }
 
 // rules are what holds for a channel.

@@ -121,6 +121,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.sources.run(sourcesCtx)
 	}()
 
+	go giveBack(sourcesCtx, s.gateway.hub.Metrics.SessionsOpened.Load, freeMemory)
 	failed := make(chan error, 1)
 	go func() { failed <- s.serve() }()
 	var err error

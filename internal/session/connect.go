@@ -59,13 +59,11 @@ func (s *Session) welcome(requestID string) {
 		UserID:            s.principal.UserID,
 		NodeID:            settings.Hub.NodeID(),
 		ServerTime:        settings.Now().UnixMilli(),
+		ExpiresAt:         s.principal.Expires,
 		HeartbeatInterval: settings.PingInterval.Milliseconds(),
 		HeartbeatTimeout:  settings.IdleTimeout.Milliseconds(),
 		MaxFrameBytes:     int64(settings.MaxFrameBytes),
 		MaxSubscriptions:  int64(settings.MaxSubscriptions),
-	}
-	if !s.principal.ExpiresAt.IsZero() {
-		connected.ExpiresAt = s.principal.ExpiresAt.UnixMilli()
 	}
 	s.send(&wire.Frame{RequestID: requestID, Body: connected})
 	now := settings.Now()

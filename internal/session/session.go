@@ -30,6 +30,7 @@ type Session struct {
 	principal *auth.Principal // nil until known
 	out       *outbox         // what is meant for this session alone; nil when there is nothing
 	subs      []subscription  // in no order
+	only      [1]subscription // where subs begins: most sessions have one
 
 	heard    moment // the last byte from the client
 	progress moment // since when the client took nothing, while the line is blocked

@@ -37,7 +37,12 @@ func (s *Session) subscribe(requestID string, b *wire.Subscribe) {
 func (s *Session) open(requestID string, t *topic, opening channel.Opening) {
 	at := s.find(t.log.Name())
 	if at < 0 {
-		s.subs = append(s.subs, subscription{topic: t})
+		if s.subs == nil {
+			s.subs = s.only[:0]
+		}
+		if s.subs = append(s.subs, subscription{topic: t}); len(s.subs) > len(s.only) {
+			s.only[0] = subscription{}
+		}
 		at = len(s.subs) - 1
 		s.subs[at].index = t.add(cursor{slot: s.slot, sub: uint32(at)})
 		s.shard.Metrics.Subscriptions.Add(1)

@@ -37,8 +37,8 @@ func (s *Session) look(now moment) {
 	}
 	stuckAt := s.progress.add(settings.WriteTimeout)
 	expiresAt := moment(math.MaxInt64)
-	if at := s.principal.ExpiresAt; !at.IsZero() {
-		expiresAt = s.shard.moment(at)
+	if at := s.principal.Expires; at != 0 {
+		expiresAt = s.shard.moment(time.UnixMilli(at))
 	}
 	switch {
 	case now >= idleAt:

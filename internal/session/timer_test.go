@@ -154,10 +154,10 @@ func TestAClientHeldBackIsNotIdle(t *testing.T) {
 func TestCredentialExpiry(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	p := principal("alice")
-	p.ExpiresAt = r.clock.now().Add(45 * time.Second)
+	p.Expires = r.clock.now().Add(45 * time.Second).UnixMilli()
 	c := r.open(p)
 	c.say(subscribeTo("a"))
-	if connected, ok := c.hear()[0].body().(*wire.Connected); !ok || connected.ExpiresAt != p.ExpiresAt.UnixMilli() {
+	if connected, ok := c.hear()[0].body().(*wire.Connected); !ok || connected.ExpiresAt != p.Expires {
 		t.Fatalf("connected is %+v", connected)
 	}
 	r.advance(45*time.Second - time.Millisecond)
@@ -177,7 +177,7 @@ func TestCredentialExpiry(t *testing.T) {
 func TestACredentialThatExpiredBeforeTheFirstFrame(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	p := principal("alice")
-	p.ExpiresAt = r.clock.now().Add(time.Second)
+	p.Expires = r.clock.now().Add(time.Second).UnixMilli()
 	subscriber, publisher := r.open(p), r.open(p)
 	r.advance(2 * time.Second)
 	subscriber.say(subscribeTo("a"))
