@@ -12,17 +12,21 @@ func (s *Session) Goodbye(code wire.CloseCode, reason string, retryAfter time.Du
 	if s.Closing() {
 		return
 	}
+	if code != wire.CloseTakenOver {
+		s.retire(resumable(code))
+	}
 	s.dropAll()
 	s.dropCalls()
 	s.send(&wire.Frame{Body: &wire.Goodbye{Code: code, Reason: reason, RetryAfterMs: retryAfter.Milliseconds()}})
 	s.end(code, reason)
 }
 
-// Refuse ends the session because its client broke the framing of the line: there is no use in a frame then.
+// Refuse ends the session because its client closed the line, or broke its framing: there is no use in a frame then.
 func (s *Session) Refuse(code wire.CloseCode, reason string) {
 	if s.Closing() {
 		return
 	}
+	s.retire(resumable(code))
 	s.dropAll()
 	s.dropCalls()
 	s.end(code, reason)
@@ -47,6 +51,7 @@ func (s *Session) Closed(error) {
 	if s.state == stateClosed {
 		return
 	}
+	s.retire(true)
 	s.dropAll()
 	s.dropCalls()
 	s.settle(0)

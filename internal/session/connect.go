@@ -12,13 +12,13 @@ func (s *Session) begin(f *wire.Frame) (dispatch bool) {
 	connect, ok := f.Body.(*wire.Connect)
 	switch {
 	case ok && connect.Token != "":
-		s.authenticate(f.RequestID, connect.Token)
+		s.authenticate(f.RequestID, connect.Token, connect.Resume)
 		return false
 	case s.principal == nil:
 		s.fail(f.RequestID, wire.Errorf(wire.CodeUnauthenticated, "this gateway wants to know who you are: send {\"type\":\"connect\",\"requestId\":\"1\",\"token\":\"...\"} first, with a JSON Web Token or an API key"))
 		return false
 	case ok:
-		s.welcome(f.RequestID)
+		s.admit(f.RequestID, connect.Resume)
 		return false
 	default:
 		s.welcome("")
@@ -27,15 +27,15 @@ func (s *Session) begin(f *wire.Frame) (dispatch bool) {
 }
 
 // authenticate asks a worker whom the token stands for. Nothing is read until the answer is there.
-func (s *Session) authenticate(requestID, token string) {
+func (s *Session) authenticate(requestID, token string, resume *wire.Resume) {
 	s.state = stateAuthenticating
 	credential := auth.Credential{Token: token, Source: auth.SourceFrame}
 	s.shard.settings.Hub.AuthenticateAsync(context.Background(), credential, func(p *auth.Principal, err error) {
-		s.shard.loop.Post(func() { s.authenticated(requestID, p, err) })
+		s.shard.loop.Post(func() { s.authenticated(requestID, resume, p, err) })
 	})
 }
 
-func (s *Session) authenticated(requestID string, p *auth.Principal, err error) {
+func (s *Session) authenticated(requestID string, resume *wire.Resume, p *auth.Principal, err error) {
 	if s.state != stateAuthenticating {
 		return // closed meanwhile
 	}
@@ -46,7 +46,7 @@ func (s *Session) authenticated(requestID string, p *auth.Principal, err error) 
 		return
 	}
 	s.principal = p
-	s.welcome(requestID)
+	s.admit(requestID, resume)
 	s.Flush()
 }
 
@@ -54,8 +54,10 @@ func (s *Session) authenticated(requestID string, p *auth.Principal, err error) 
 func (s *Session) welcome(requestID string) {
 	settings := &s.shard.settings
 	s.state = stateOpen
+	_, resumed := s.shard.given[s.slot]
 	connected := &wire.Connected{
 		SessionID:         s.ID(),
+		Resumed:           resumed,
 		UserID:            s.principal.UserID,
 		NodeID:            settings.Hub.NodeID(),
 		ServerTime:        settings.Now().UnixMilli(),
@@ -64,6 +66,10 @@ func (s *Session) welcome(requestID string) {
 		HeartbeatTimeout:  settings.IdleTimeout.Milliseconds(),
 		MaxFrameBytes:     int64(settings.MaxFrameBytes),
 		MaxSubscriptions:  int64(settings.MaxSubscriptions),
+	}
+	if settings.Keeper != nil {
+		connected.ResumeToken = s.shard.seal.Token(connected.SessionID, s.principal.UserID)
+		s.changed()
 	}
 	s.send(&wire.Frame{RequestID: requestID, Body: connected})
 	now := settings.Now()

@@ -20,6 +20,8 @@
 //	line.go       what a session needs of the connection beneath
 //	session.go    Session: its states, and the frames that come in
 //	connect.go    who it is
+//	resume.go     sessions that go on on another line
+//	reopen.go     their subscriptions, and what is written down of sessions
 //	subscribe.go  cursors opened and closed
 //	publish.go    messages on their way in
 //	call.go       calls, and the handlers that have them in hand

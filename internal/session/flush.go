@@ -114,6 +114,7 @@ func (s *Session) Writable() {
 	}
 	s.blocked = false
 	s.pump()
+	s.resumeReopening()
 }
 
 // pump flushes the outbox, and then moves every cursor along, round robin.

@@ -95,7 +95,11 @@ func (s *Session) waiting() int {
 }
 
 // ID names the session: the node, the loop, the slot there, and a random part that makes it unguessable.
+// One that was resumed has the id that it had.
 func (s *Session) ID() wire.SessionID {
+	if id, given := s.shard.given[s.slot]; given {
+		return id
+	}
 	b := append([]byte(s.shard.settings.Hub.NodeID()), '-')
 	b = strconv.AppendInt(b, int64(s.shard.index), 36)
 	b = append(b, '-')

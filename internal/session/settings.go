@@ -5,6 +5,7 @@ import (
 
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/hub"
+	"github.com/magpie-bridge/magpie/internal/hub/keep"
 )
 
 // Settings are what all sessions of a node have in common. Hub is required; zero values of the others are replaced by
@@ -15,6 +16,8 @@ type Settings struct {
 	// little waiting is not read any more. It is not that of the logs: slow clients must not cost channels what they
 	// keep. nil: nothing counts it.
 	Budget *channel.Budget
+	// Keeper keeps sessions whose lines broke, so that they can be resumed. nil: they end with their lines.
+	Keeper *keep.Keeper
 
 	MaxFrameBytes    int           // of one frame from a client; 64 KiB
 	MaxSubscriptions int           // of one session; 1,000

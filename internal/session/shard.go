@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/channel"
+	"github.com/magpie-bridge/magpie/internal/hub/keep"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -42,6 +43,13 @@ type Shard struct {
 	written  int // system calls in all
 	last     lastBatch
 
+	// What sessions need that outlive their lines: see resume.go and reopen.go.
+	peers     []*Shard // of the node, by index; set once
+	seal      *keep.Seal
+	given     map[uint32]wire.SessionID // of the slots whose sessions were resumed
+	reopening map[uint32]*reopening     // by slot
+	unsaved   map[uint32]struct{}       // the slots of sessions that have changed; nil when nothing is saved
+
 	mu    sync.Mutex // guards dirty
 	dirty []*topic   // whose tail has moved
 
@@ -76,6 +84,7 @@ func NewShard(settings Settings, loop Loop, index int) *Shard {
 		calls:    make(map[uint32]*openCall),
 	}
 	sh.began = sh.settings.Now()
+	sh.newRoster(settings.Keeper)
 	return sh
 }
 
@@ -122,6 +131,8 @@ func (sh *Shard) enter(s *Session) {
 }
 
 func (sh *Shard) leave(s *Session) {
+	delete(sh.given, s.slot)
+	delete(sh.reopening, s.slot)
 	sh.sessions[s.slot] = nil
 	sh.free = append(sh.free, s.slot)
 }

@@ -46,6 +46,7 @@ func (s *Session) open(requestID string, t *topic, opening channel.Opening) {
 		at = len(s.subs) - 1
 		s.subs[at].index = t.add(cursor{slot: s.slot, sub: uint32(at)})
 		s.shard.Metrics.Subscriptions.Add(1)
+		s.changed()
 	}
 	t.cursors[s.subs[at].index].next = opening.Next
 	s.send(&wire.Frame{RequestID: requestID, Body: &wire.Subscribed{
@@ -106,6 +107,7 @@ func (s *Session) unsubscribe(requestID string, b *wire.Unsubscribe) {
 	}
 	name := s.subs[at].topic.log.Name()
 	s.drop(at)
+	s.changed()
 	s.send(&wire.Frame{RequestID: requestID, Body: &wire.Unsubscribed{Channel: name}})
 }
 

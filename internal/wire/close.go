@@ -14,7 +14,7 @@ const (
 	CloseInternal        CloseCode = 1011
 )
 
-// The close codes of Magpie. 4004, 4009 and 4503 are held for later versions: no code of this one sends them.
+// The close codes of Magpie. 4004 and 4503 are held for later versions: no code of this one sends them.
 const (
 	CloseConnectTimeout CloseCode = 4001 // no connect frame in time
 	CloseIdle           CloseCode = 4002 // nothing was heard within the heartbeat timeout
@@ -22,7 +22,7 @@ const (
 	CloseSlow           CloseCode = 4004 // the client does not read its replies
 	CloseExpired        CloseCode = 4005 // the credential expired: fetch a new one and reconnect
 	CloseDraining       CloseCode = 4008 // the node is shutting down
-	CloseUnavailable    CloseCode = 4009 // the node cannot take more sessions now
+	CloseTakenOver      CloseCode = 4009 // the session goes on on another line
 	CloseMalformed      CloseCode = 4500 // too many frames that could not be understood
 	CloseUnauthorized   CloseCode = 4501 // the credential was refused
 	CloseForbidden      CloseCode = 4503 // disconnected by an operator

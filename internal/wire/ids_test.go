@@ -52,7 +52,7 @@ func TestCloseCodes(t *testing.T) {
 	for code, want := range map[wire.CloseCode]bool{
 		wire.CloseNormal: true, wire.CloseGoingAway: true, wire.CloseInternal: true,
 		wire.CloseProtocolError: false, wire.CloseTooBig: false,
-		wire.CloseDraining: true, wire.CloseUnavailable: true,
+		wire.CloseDraining: true, wire.CloseTakenOver: true,
 		wire.CloseMalformed: false, wire.CloseUnauthorized: false, wire.CloseForbidden: false,
 	} {
 		if got := code.Reconnect(); got != want {

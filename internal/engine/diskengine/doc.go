@@ -26,7 +26,7 @@
 //	n name                 -> channel id, 8 bytes
 //	m id                   -> meta: epoch, newest offset known, incarnation of the last Written append, name
 //	r id offset            -> record: CRC-32C, sum of the sizes up to and with it, the entry (channel.Entry)
-//	k key                  -> a value of somebody else's, such as how far a log file was read
+//	k key                  -> a value of somebody else's, such as how far a log file was read, or a session
 //
 // Numbers in keys are big endian, so that a channel's records lie together and in order. The sum in a record gives the
 // size of any range by two reads, so that the retention finds its place by bisection. The checksum covers key and

@@ -32,3 +32,43 @@ func (e *Engine) SetValue(key string, value []byte) error {
 	_ = batch.Set(append([]byte{prefixValue}, key...), value, nil)
 	return e.apply(batch, false)
 }
+
+// SetValues keeps small values as SetValue does, all of them or none. A nil one removes its key.
+func (e *Engine) SetValues(values map[string][]byte) error {
+	if err := e.refusal(); err != nil {
+		return err
+	}
+	batch := e.db.NewBatch()
+	defer batch.Close() //nolint:errcheck // it only gives memory back
+	for key, value := range values {
+		if value == nil {
+			_ = batch.Delete(append([]byte{prefixValue}, key...), nil)
+			continue
+		}
+		_ = batch.Set(append([]byte{prefixValue}, key...), value, nil)
+	}
+	return e.apply(batch, false)
+}
+
+// ValuesAfter calls f for at most so many of the keys behind after that have the prefix, in their order. The value is f's
+// only until it returns.
+func (e *Engine) ValuesAfter(prefix, after string, most int, f func(key string, value []byte)) error {
+	if err := e.health.err(); err != nil {
+		return err
+	}
+	it, err := e.db.NewIter(&pebble.IterOptions{
+		LowerBound: append([]byte{prefixValue}, max(prefix, after+"\x00")...),
+		UpperBound: append(append([]byte{prefixValue}, prefix...), 0xff), // keys are text
+	})
+	if err != nil {
+		return fmt.Errorf("read on from %q in the store: %w", after, err)
+	}
+	for valid := it.First(); valid && most > 0; valid = it.Next() {
+		f(string(it.Key()[1:]), it.Value())
+		most--
+	}
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return fmt.Errorf("read on from %q in the store: %w", after, err)
+	}
+	return nil
+}
