@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -25,6 +26,7 @@ func Metrics(h *hub.Hub, shards []*session.Shard) http.Handler {
 	for _, f := range shardFigures(shards) {
 		f.register(registry)
 	}
+	registerKeeper(registry, shards)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
@@ -89,5 +91,24 @@ func shardFigures(shards []*session.Shard) []figure {
 		{"magpie_gaps_total", "Gaps told to subscribers.", true, sum(func(m *session.ShardMetrics) int64 { return m.Gaps.Load() })},
 		{"magpie_late_answers_total", "Answers to calls that were not open any more: of clients, and of handlers that took too long.", true, sum(func(m *session.ShardMetrics) int64 { return m.Late.Load() })},
 		{"magpie_malformed_frames_total", "Frames that could not be understood.", true, sum(func(m *session.ShardMetrics) int64 { return m.Malformed.Load() })},
+	}
+}
+
+// registerKeeper adds what there is to tell of sessions that outlive their lines, where any do.
+func registerKeeper(r prometheus.Registerer, shards []*session.Shard) {
+	if len(shards) == 0 || shards[0].Settings().Keeper == nil { // it is the same for all
+		return
+	}
+	m := &shards[0].Settings().Keeper.Metrics
+	figure{"magpie_sessions_kept", "Sessions without a line that can be resumed, in memory.", false, m.Kept.Load}.register(r)
+	for result, count := range map[string]*atomic.Int64{
+		"kept": &m.Resumed, "fenced": &m.Fenced, "loaded": &m.Loaded, "gone": &m.Gone, "refused": &m.Refused,
+	} {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "magpie_sessions_resumed_total",
+			Help: "Clients that came back with a resume token. Their session was kept, fenced off on another line, or loaded " +
+				"from disk; or it was gone, or the token refused, and they have a new one.",
+			ConstLabels: prometheus.Labels{"result": result},
+		}, func() float64 { return float64(count.Load()) }))
 	}
 }

@@ -23,6 +23,7 @@ type Config struct {
 	Origins   []string  `yaml:"origins"`
 	Limits    Limits    `yaml:"limits"`
 	Heartbeat Heartbeat `yaml:"heartbeat"`
+	Sessions  Sessions  `yaml:"sessions"`
 	Shutdown  Shutdown  `yaml:"shutdown"`
 	Memory    Memory    `yaml:"memory"`
 	// Loops is the number of event loops that own the connections. Default 0, for which Load puts the number of cores.
@@ -149,6 +150,16 @@ type Heartbeat struct {
 	WriteTimeout time.Duration `yaml:"write_timeout"`
 }
 
+// Sessions says which sessions outlive their line, so that a client that comes back goes on with its own.
+type Sessions struct {
+	// ResumeWithin is how long after its line broke a session can be resumed, a duration. Default 30m.
+	ResumeWithin time.Duration `yaml:"resume_within"`
+	// Kept is how many are kept, a count; the oldest give way. 0: no session outlives its line. Default 100000.
+	Kept int `yaml:"kept"`
+	// KeptPerUser is how many are kept of one user, a count; the oldest give way. Default 16.
+	KeptPerUser int `yaml:"kept_per_user"`
+}
+
 // Shutdown says how a node leaves.
 type Shutdown struct {
 	// Drain is how long work in hand may take to end before lines are closed, a duration. Default 5s.
@@ -246,6 +257,7 @@ func Default() *Config {
 			Handshakes:     1024,
 		},
 		Heartbeat:   Heartbeat{Interval: 30 * time.Second, Timeout: 90 * time.Second, WriteTimeout: 90 * time.Second},
+		Sessions:    Sessions{ResumeWithin: 30 * time.Minute, Kept: 100_000, KeptPerUser: 16},
 		Shutdown:    Shutdown{Drain: 5 * time.Second, Window: 10 * time.Second},
 		Driver:      DriverAuto,
 		Engine:      EngineAuto,

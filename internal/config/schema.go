@@ -37,6 +37,7 @@ func (c *Config) read(s *section) {
 	s.texts("origins", &c.Origins, checkOrigin)
 	s.section("limits", c.Limits.read)
 	s.section("heartbeat", c.Heartbeat.read)
+	s.section("sessions", c.Sessions.read)
 	s.section("shutdown", c.Shutdown.read)
 	s.section("memory", c.Memory.read)
 	s.count("loops", &c.Loops, 0, maxLoops)
@@ -121,6 +122,12 @@ func (h *Heartbeat) read(s *section) {
 	s.duration("interval", &h.Interval, time.Second, time.Hour)
 	s.duration("timeout", &h.Timeout, 2*time.Second, 2*time.Hour)
 	s.duration("write_timeout", &h.WriteTimeout, time.Second, time.Hour)
+}
+
+func (k *Sessions) read(s *section) {
+	s.duration("resume_within", &k.ResumeWithin, 100*time.Millisecond, 30*day)
+	s.count("kept", &k.Kept, 0, 10_000_000)
+	s.count("kept_per_user", &k.KeptPerUser, 1, 10_000)
 }
 
 func (h *Shutdown) read(s *section) {

@@ -18,6 +18,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/engine"
 	"github.com/magpie-bridge/magpie/internal/engine/diskengine"
 	"github.com/magpie-bridge/magpie/internal/hub"
+	"github.com/magpie-bridge/magpie/internal/hub/keep"
 	"github.com/magpie-bridge/magpie/internal/netloop"
 	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/transport/websocket"
@@ -43,6 +44,7 @@ type Gateway struct {
 
 	lineBytes *channel.Budget // of what waits on lines
 	engine    engine.Engine
+	keeper    *keep.Keeper // nil when no session outlives its line
 	group     *netloop.Group
 	shards    []*session.Shard
 	own       *auth.Principal
@@ -91,7 +93,11 @@ func NewGateway(opts Options) (*Gateway, error) {
 		Calls:         opts.Calls,
 		Logger:        opts.Logger,
 	})
+	if g.keeper, err = newKeeper(cfg, g.engine, g.budget, opts.Logger); err != nil {
+		return nil, errors.Join(err, g.engine.Close(context.Background()))
+	}
 	if err := g.startLoops(); err != nil {
+		g.closeKeeper(context.Background())
 		return nil, errors.Join(err, g.engine.Close(context.Background()))
 	}
 	g.handler = g.routes(origin, opts)
@@ -134,6 +140,7 @@ func (g *Gateway) startLoops() error {
 	settings := session.Settings{
 		Hub:              g.hub,
 		Budget:           g.lineBytes,
+		Keeper:           g.keeper,
 		MaxFrameBytes:    int(cfg.Limits.FrameBytes),
 		MaxSubscriptions: cfg.Limits.Subscriptions,
 		MaxOutbox:        int(cfg.Limits.OutboxBytes),
@@ -148,6 +155,7 @@ func (g *Gateway) startLoops() error {
 		loop.SetWorker(shard)
 		g.shards = append(g.shards, shard)
 	}
+	session.Introduce(g.shards)
 	g.group = group
 	group.Start()
 	return nil
@@ -231,6 +239,7 @@ func (g *Gateway) close(ctx context.Context) error {
 	g.closing.Do(func() {
 		g.hub.Close()
 		g.group.Close()
+		g.closeKeeper(ctx) // it has heard of all sessions now
 		g.closeErr = g.engine.Close(ctx)
 	})
 	return g.closeErr
