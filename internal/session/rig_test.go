@@ -15,6 +15,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/engine"
 	"github.com/magpie-bridge/magpie/internal/hub"
+	"github.com/magpie-bridge/magpie/internal/hub/keep"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -33,6 +34,7 @@ type rigOptions struct {
 	settings  Settings
 	retention channel.Retention
 	wrap      func(engine.Engine) engine.Engine
+	keep      *keep.Options // nil: no session outlives its line
 }
 
 func newRig(t testing.TB, opts rigOptions) *rig {
@@ -57,6 +59,15 @@ func newRig(t testing.TB, opts rigOptions) *rig {
 	}
 	r.hub = hub.New(hub.Options{Engine: r.engine, Authenticator: tokens{}, NodeID: "n1"})
 	opts.settings.Hub, opts.settings.Now = r.hub, clock.now
+	if opts.keep != nil {
+		opts.keep.Now = clock.now
+		keeper, err := keep.New(*opts.keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { keeper.Close(context.Background()) })
+		opts.settings.Keeper = keeper
+	}
 	r.shard = NewShard(opts.settings, r.loop, 0)
 	return r
 }
