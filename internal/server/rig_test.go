@@ -169,6 +169,9 @@ type frame struct {
 	RequestID    string
 	Channel      string
 	UserID       string
+	SessionID    string
+	ResumeToken  string
+	Resumed      bool
 	Offset       uint64
 	Position     struct{ Offset uint64 }
 	MessageID    string

@@ -29,6 +29,7 @@ type Client struct {
 	line          *line         // nil while there is none
 	met           chan struct{} // closed when a gateway has accepted us for the first time
 	limit         int           // of a frame, as the gateway said last; 0 before the first
+	resumeToken   string        // of the session of the last line
 	lastID        uint64
 	requests      map[string]*request
 	quiet         chan struct{} // closed when no request is open; nil while nobody waits for that
@@ -139,6 +140,7 @@ func (c *Client) run() {
 			break
 		}
 		cause, _ := errors.AsType[*lineError](err)
+		c.forgetSession(cause.err)
 		if cause.final {
 			c.end(cause.err)
 			break
@@ -189,7 +191,8 @@ func (c *Client) attach(l *line) {
 	if l.hello.MaxFrameBytes > 0 {
 		c.limit = int(min(l.hello.MaxFrameBytes, math.MaxInt32))
 	}
-	c.reopenAll()
+	c.resumeToken = l.hello.ResumeToken
+	c.reopenAll(l.hello.Resumed)
 	c.resendAll()
 }
 

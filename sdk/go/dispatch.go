@@ -60,6 +60,10 @@ func (c *Client) deliver(l *line, channel wire.ChannelName, body wire.Body) {
 func (c *Client) onSubscribed(requestID string, body *wire.Subscribed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if requestID == "" {
+		c.carriedOver(body)
+		return
+	}
 	if s := c.subscriptions[body.Channel]; s != nil && s.phase == phaseOpening && s.requestID == requestID {
 		s.live(body)
 	}
@@ -72,8 +76,14 @@ func (c *Client) onUnsubscribed(requestID string, body *wire.Unsubscribed) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s := c.subscriptions[body.Channel]; s != nil && s.phase == phaseLive {
+	s := c.subscriptions[body.Channel]
+	switch {
+	case s == nil:
+	case s.phase == phaseLive:
 		s.end(errorf(body.Code, "the gateway ended the subscription: %s", body.Reason))
+	case s.carried && s.phase == phaseOpening && s.requestID == "":
+		s.carried = false
+		c.refusedSubscription(s, wire.Errorf(body.Code, "the gateway did not open the subscription again: %s", body.Reason))
 	}
 }
 

@@ -85,6 +85,7 @@ func (l *line) greet(ctx context.Context, c *Client, token string) error {
 	}
 	hello := wire.Frame{RequestID: "0", Body: &wire.Connect{
 		Token:         token,
+		Resume:        c.resumption(),
 		ClientName:    c.opts.Name,
 		ClientVersion: c.opts.Version,
 	}}

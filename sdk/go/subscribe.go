@@ -39,6 +39,7 @@ type Subscription struct {
 	// Guarded by Client.mu.
 	phase     phase
 	requestID string // of the subscribe that is unanswered, in phaseOpening
+	carried   bool   // its position was in the connect frame
 	cursor    cursor
 	wasOpened bool
 	waits     backoff
@@ -116,10 +117,15 @@ func (c *Client) open(s *Subscription) {
 	})
 }
 
-// reopenAll asks for every subscription over a new line, but for those whose consumers have no room; c.mu is held.
-func (c *Client) reopenAll() {
+// reopenAll asks for every subscription over a new line, but for those whose consumers have no room, and those that a
+// resumed session carries; c.mu is held.
+func (c *Client) reopenAll(resumed bool) {
 	for _, s := range c.subscriptions {
-		if s.phase != phaseParked {
+		s.carried = s.carried && resumed && s.phase != phaseParked
+		switch {
+		case s.carried:
+			s.carry()
+		case s.phase != phaseParked:
 			c.open(s)
 		}
 	}

@@ -2,14 +2,18 @@ import { Caller, type CallOptions } from "./caller.js";
 import type { CloseReason } from "./close.js";
 import { Connection } from "./connection.js";
 import { MagpieError } from "./errors.js";
-import type { Frame, Publication, ReplyFrame } from "./frames.js";
+import type { Frame, Publication, ReplyFrame, SubscribedFrame } from "./frames.js";
 import { type ClientOptions, resolveOptions } from "./options.js";
 import type { Payload } from "./payload.js";
+import { type Position, sizeOf } from "./position.js";
 import { type BatchResult, Publisher, type PublishResult } from "./publisher.js";
 import { RequestTable } from "./requests.js";
 import { Signal, type Unlisten } from "./signal.js";
 import type { ConnectionState } from "./state.js";
 import { type SubscribeOptions, Subscription, type SubscriptionHost } from "./subscription.js";
+
+/** How many bytes the positions of a connect frame may take, which has to fit into what the gateway accepts. */
+const positionsRoom = 32 * 1024;
 
 /**
  * Client keeps a line to a Magpie gateway. What a program asked for outlives the line: after a reconnect its
@@ -30,7 +34,8 @@ export class Client {
     const resolved = resolveOptions(options);
     const connection = new Connection(resolved, {
       state: (state) => { this.#states.emit(state); },
-      connected: () => { this.#resume(); },
+      positions: () => this.#carry(),
+      connected: ({ resumed }) => { this.#resume(resumed); },
       frame: (frame) => { this.#take(frame); },
       fault: (error) => { this.#errors.emit(error); },
       disconnected: (reason) => { this.#suspend(reason); },
@@ -100,8 +105,21 @@ export class Client {
     return this.#caller.call(method, payload, options);
   }
 
-  #resume(): void {
-    for (const subscription of this.#subscriptions.values()) subscription.start();
+  // Gathers the positions for the connect frame. Subscriptions that find no room are asked for one by one.
+  #carry(): Record<string, Position> {
+    const positions: [string, Position][] = [];
+    let room = positionsRoom;
+    for (const subscription of this.#subscriptions.values()) {
+      const position = subscription.carry(room);
+      if (position === undefined) continue;
+      positions.push([subscription.channel, position]);
+      room -= sizeOf(subscription.channel, position);
+    }
+    return Object.fromEntries(positions);
+  }
+
+  #resume(resumed: boolean): void {
+    for (const subscription of this.#subscriptions.values()) subscription.resume(resumed);
     this.#publisher.resume();
   }
 
@@ -128,6 +146,9 @@ export class Client {
         else this.#requests.answer(frame);
         return;
       case "subscribed":
+        if (frame.requestId === undefined) this.#carriedOver(frame);
+        else this.#requests.answer(frame);
+        return;
       case "published":
       case "reply":
       case "progress":
@@ -142,6 +163,17 @@ export class Client {
         });
         return;
     }
+  }
+
+  // Takes a subscription that a resumed session has kept. One that nobody wants any more is closed.
+  #carriedOver(frame: SubscribedFrame): void {
+    const subscription = this.#subscriptions.get(frame.channel);
+    if (subscription !== undefined) {
+      subscription.take(frame);
+      return;
+    }
+    const requestId = this.#requests.open(() => undefined);
+    this.#connection.send({ type: "unsubscribe", requestId, channel: frame.channel });
   }
 
   #forget(subscription: Subscription): void {

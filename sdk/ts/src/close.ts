@@ -17,7 +17,8 @@ export const CloseCode = {
   slow: 4004,
   expired: 4005,
   draining: 4008,
-  unavailable: 4009,
+  /** The session goes on on another line. */
+  takenOver: 4009,
   malformed: 4500,
   unauthorized: 4501,
   forbidden: 4503,

@@ -5,13 +5,16 @@ import { MagpieError } from "./errors.js";
 import type { ConnectedFrame, Frame } from "./frames.js";
 import { Line, type LineEnd } from "./line.js";
 import type { ResolvedOptions } from "./options.js";
+import type { Position } from "./position.js";
 import { subprotocol } from "./socket.js";
 import type { ConnectionState } from "./state.js";
 
 /** What a {@link Connection} reports. */
 export interface ConnectionEvents {
   state(state: ConnectionState): void;
-  /** A new line is ready: what the program wants has to be said again. */
+  /** Asks from where the subscriptions of a session that is resumed are to go on. */
+  positions(): Readonly<Record<string, Position>>;
+  /** A new line is ready: what the program wants has to be said again, unless the session was resumed. */
   connected(frame: ConnectedFrame): void;
   frame(frame: Frame): void;
   fault(error: MagpieError): void;
@@ -26,6 +29,7 @@ export class Connection {
   readonly #backoff: Backoff;
   #state: ConnectionState = { kind: "idle" };
   #line: Line | undefined;
+  #resumeToken: string | undefined;
   #cancelRetry: CancelTimer | undefined;
   #cancelStable: CancelTimer | undefined;
   // Numbers the attempts, so that a token that arrives late opens no second line.
@@ -100,6 +104,7 @@ export class Connection {
       heartbeat,
       client: { name, version },
       token,
+      resume: this.#resumeToken === undefined ? undefined : { token: this.#resumeToken, positions: this.#events.positions() },
     };
     this.#line = new Line(params, {
       connected: (frame) => {
@@ -114,6 +119,7 @@ export class Connection {
   }
 
   #connected(frame: ConnectedFrame): void {
+    this.#resumeToken = frame.resumeToken;
     this.#cancelStable = this.#options.clock.after(stableAfterMs, () => {
       this.#backoff.reset();
     });
@@ -125,6 +131,8 @@ export class Connection {
     this.#line = undefined;
     this.#cancelStable?.();
     const chosen = reason.local && reason.code === CloseCode.normal;
+    // A session that was closed has ended, and one that goes on on another line is not taken back from there.
+    if (chosen || reason.code === CloseCode.takenOver) this.#resumeToken = undefined;
     if (chosen || !mayReconnect(reason.code)) {
       this.#enter({ kind: "closed", reason });
     } else {

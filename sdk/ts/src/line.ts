@@ -2,7 +2,7 @@ import { CloseCode, type CloseReason } from "./close.js";
 import { decodeFrame, encodeFrame } from "./codec.js";
 import type { CancelTimer, Clock } from "./clock.js";
 import { MagpieError } from "./errors.js";
-import type { ConnectedFrame, Frame } from "./frames.js";
+import type { ConnectedFrame, ConnectFrame, Frame } from "./frames.js";
 import { defaultHeartbeat, Heartbeat, type HeartbeatTimes } from "./heartbeat.js";
 import type { Socket } from "./socket.js";
 
@@ -20,6 +20,8 @@ export interface LineParams {
   readonly heartbeat: HeartbeatTimes | undefined;
   readonly client: { readonly name: string; readonly version: string };
   readonly token: string | undefined;
+  /** Brings back the session of the line before. */
+  readonly resume: ConnectFrame["resume"];
 }
 
 /** How a line ended. */
@@ -88,8 +90,8 @@ export class Line {
 
   #open(): void {
     if (this.#state !== "opening") return;
-    const { socket, client, token } = this.#params;
-    socket.send(encodeFrame({ type: "connect", requestId: connectRequestId, token, client }));
+    const { socket, client, token, resume } = this.#params;
+    socket.send(encodeFrame({ type: "connect", requestId: connectRequestId, token, resume, client }));
   }
 
   #receive(data: unknown): void {
@@ -166,9 +168,9 @@ export class Line {
     this.#events.fault(error);
   }
 
-  // Gives up a line that may never answer a close.
+  // Gives up a line that may never answer a close. The code keeps the session: a normal close would end it.
   #abandon(reason: string): void {
-    this.#params.socket.close(CloseCode.normal, "timeout");
+    this.#params.socket.close(CloseCode.idle, "timeout");
     this.#end({ code: CloseCode.abnormal, reason, local: true });
   }
 

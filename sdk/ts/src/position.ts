@@ -10,3 +10,8 @@ export type Start =
   | { readonly offset: number }
   | { readonly last: number }
   | { readonly time: number };
+
+/** About how many bytes a channel's position takes in a connect frame. */
+export function sizeOf(channel: string, position: Position): number {
+  return channel.length + position.epoch.length + 64;
+}

@@ -2,7 +2,7 @@ import type { CancelTimer, Clock } from "./clock.js";
 import { Cursor } from "./cursor.js";
 import { MagpieError } from "./errors.js";
 import type { Answer, Frame, GapFrame, MessageFrame, SubscribedFrame, UnsubscribedFrame } from "./frames.js";
-import type { Position, Start } from "./position.js";
+import { type Position, sizeOf, type Start } from "./position.js";
 import type { RequestTable } from "./requests.js";
 
 /** The wait before a refused subscribe is tried again, where the gateway names none. */
@@ -42,6 +42,8 @@ export class Subscription {
   readonly #cursor = new Cursor();
   #state: "pending" | "active" | "ended" = "pending";
   #duplicates = 0;
+  // Whether its position was in the connect frame: if the session is resumed, the gateway opens it unasked.
+  #carried = false;
   #cancelRetry: CancelTimer | undefined;
 
   /** Made by {@link Client.subscribe}. */
@@ -76,7 +78,20 @@ export class Subscription {
     }
   }
 
-  /** Asks for delivery on a new line. For the client. */
+  /** Gives the position to be sent with the connect frame, if there is room for it. For the client. */
+  carry(room: number): Position | undefined {
+    const { position } = this.#cursor;
+    this.#carried = position !== undefined && this.options.filter === undefined && sizeOf(this.channel, position) <= room;
+    return this.#carried ? position : undefined;
+  }
+
+  /** Asks for delivery on a new line, unless the session was resumed and carries the subscription. For the client. */
+  resume(resumed: boolean): void {
+    this.#carried &&= resumed;
+    if (!this.#carried) this.start();
+  }
+
+  /** Asks for delivery. For the client. */
   start(): void {
     if (this.#state === "ended" || !this.host.connected) return;
     const requestId = this.host.requests.open((answer) => {
@@ -94,6 +109,13 @@ export class Subscription {
 
   /** Takes a frame about this channel. For the client. */
   take(frame: Frame): void {
+    if (this.#carried && this.#state === "pending") {
+      if (frame.type === "subscribed") this.#answered(frame);
+      else if (frame.type === "unsubscribed") this.#refused(endOf(frame));
+      else return;
+      this.#carried = false;
+      return;
+    }
     // Frames of an earlier subscription to the channel may still be on their way until this one is answered.
     if (this.#state !== "active") return;
     switch (frame.type) {
@@ -169,5 +191,7 @@ function jump(channel: string, before: Position | undefined, message: MessageFra
 }
 
 function endOf(frame: UnsubscribedFrame): MagpieError {
-  return MagpieError.fromBody({ code: frame.code ?? "unknown", message: frame.reason ?? "the subscription was ended" });
+  const code = frame.code ?? "unknown";
+  const retryable = code === "unavailable" || code === "resource_exhausted";
+  return MagpieError.fromBody({ code, message: frame.reason ?? "the subscription was ended", retryable });
 }

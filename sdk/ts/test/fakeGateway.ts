@@ -31,11 +31,16 @@ export class FakeSocket implements Socket {
     return this.sent.flatMap((text) => (text === "ping" ? [] : [decodeFrame(text) as Frame]));
   }
 
+  /** The frames of a type that the client sent. */
+  all<T extends Frame["type"]>(type: T): Extract<Frame, { type: T }>[] {
+    return this.frames.filter((frame) => frame.type === type) as Extract<Frame, { type: T }>[];
+  }
+
   /** The newest frame of a type; fails when there is none. */
   last<T extends Frame["type"]>(type: T): Extract<Frame, { type: T }> {
-    const found = this.frames.filter((frame) => frame.type === type).at(-1);
+    const found = this.all(type).at(-1);
     if (found === undefined) throw new Error(`the client sent no ${type}`);
-    return found as Extract<Frame, { type: T }>;
+    return found;
   }
 
   /** Opens the socket. */
@@ -82,8 +87,8 @@ export class FakeGateway {
     return socket;
   }
 
-  /** Accepts the newest socket's session. */
-  accept(): FakeSocket {
+  /** Accepts the newest socket's session: one that can be resumed, where there is a token, or one that was. */
+  accept(resumeToken?: string, resumed = false): FakeSocket {
     const { socket } = this;
     socket.open();
     const { requestId } = socket.last("connect");
@@ -91,7 +96,8 @@ export class FakeGateway {
       type: "connected",
       requestId,
       sessionId: `s${String(this.sockets.length)}`,
-      resumed: false,
+      resumeToken,
+      resumed,
       heartbeat: { intervalMs: 30_000, timeoutMs: 90_000 },
     });
     return socket;

@@ -34,10 +34,10 @@ export async function settle(): Promise<void> {
 }
 
 /** Opens the client's line. */
-export async function connect({ client, gateway }: Harness): Promise<FakeSocket> {
+export async function connect({ client, gateway }: Harness, resumeToken?: string): Promise<FakeSocket> {
   client.connect();
   await settle();
-  return gateway.accept();
+  return gateway.accept(resumeToken);
 }
 
 /** Breaks the line, waits for the next attempt, and accepts it. */
