@@ -101,6 +101,7 @@ func registerKeeper(r prometheus.Registerer, shards []*session.Shard) {
 	}
 	m := &shards[0].Settings().Keeper.Metrics
 	figure{"magpie_sessions_kept", "Sessions without a line that can be resumed, in memory.", false, m.Kept.Load}.register(r)
+	figure{"magpie_sessions_saved_total", "Sessions written to disk, each time that one was.", true, m.Saved.Load}.register(r)
 	for result, count := range map[string]*atomic.Int64{
 		"kept": &m.Resumed, "fenced": &m.Fenced, "loaded": &m.Loaded, "gone": &m.Gone, "refused": &m.Refused,
 	} {

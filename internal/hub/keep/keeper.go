@@ -85,7 +85,7 @@ func New(opts Options) (*Keeper, error) {
 		_, _ = rand.Read(k.secret) // never fails (crypto/rand)
 	} else {
 		var err error
-		if k.saver, k.secret, err = newSaver(&k.opts); err != nil {
+		if k.saver, k.secret, err = newSaver(&k.opts, &k.Metrics); err != nil {
 			return nil, err
 		}
 		k.running.Go(func() { k.saver.loop(k.stop) })
@@ -307,7 +307,10 @@ func (k *Keeper) sweepSome() (more bool) {
 	return true
 }
 
-// Close writes what is not on disk yet, until ctx ends. Nothing is to be kept any more.
+// closeGrace is what the last writing is given even when there is no time left: it is quick, unless the disk hangs.
+const closeGrace = 2 * time.Second
+
+// Close writes what is not on disk yet. It returns soon after ctx has ended. Nothing is to be kept any more.
 func (k *Keeper) Close(ctx context.Context) {
 	close(k.stop)
 	ended := make(chan struct{})
@@ -321,6 +324,12 @@ func (k *Keeper) Close(ctx context.Context) {
 	}()
 	select {
 	case <-ended:
+		return
 	case <-ctx.Done():
+	}
+	select {
+	case <-ended:
+	case <-time.After(closeGrace):
+		k.opts.Logger.Warn("the last changes of sessions could not be written down in time")
 	}
 }

@@ -45,6 +45,7 @@ const (
 // saver writes sessions down in the background.
 type saver struct {
 	opts    *Options
+	metrics *Metrics
 	run     string // names this run of the gateway
 	loading chan struct{}
 	told    time.Time // when a failure was logged last; for the one goroutine that writes
@@ -56,9 +57,10 @@ type saver struct {
 }
 
 // newSaver opens what the store has, and returns the node's secret, which is made the first time.
-func newSaver(opts *Options) (*saver, []byte, error) {
+func newSaver(opts *Options, metrics *Metrics) (*saver, []byte, error) {
 	s := &saver{
 		opts:    opts,
+		metrics: metrics,
 		run:     rand.Text(),
 		loading: make(chan struct{}, loaders),
 		pending: make(map[wire.SessionID]*record),
@@ -129,14 +131,20 @@ func (s *saver) flush() {
 	s.writing, s.pending = s.pending, make(map[wire.SessionID]*record)
 	s.mu.Unlock()
 	values := make(map[string][]byte, len(s.writing)) // nobody else changes it
+	saved := int64(0)
 	for id, r := range s.writing {
 		var value []byte
 		if r != nil {
 			value = r.encode()
+			saved++
 		}
 		values[sessionPrefix+string(id)] = value
 	}
-	s.report(s.opts.Store.SetValues(values))
+	err := s.opts.Store.SetValues(values)
+	if err == nil {
+		s.metrics.Saved.Add(saved)
+	}
+	s.report(err)
 	s.mu.Lock()
 	s.writing = nil
 	s.mu.Unlock()
