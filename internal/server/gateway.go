@@ -190,6 +190,9 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 func (g *Gateway) leave(ctx context.Context) {
 	const look, sayAgain = 10 * time.Millisecond, 100 * time.Millisecond
 	g.hub.Drain()
+	if g.keeper != nil {
+		g.keeper.Drain()
+	}
 	g.finishCalls(ctx)
 	g.sayGoodbye()
 	looking, saying := time.NewTicker(look), time.NewTicker(sayAgain)

@@ -26,11 +26,7 @@ func (r *reopening) goOn() {
 		return
 	}
 	r.ask()
-	for range reopenAtOnce {
-		if len(r.channels) == 0 {
-			r.end()
-			return
-		}
+	for r.asked > 0 {
 		name := r.channels[0]
 		later := func() { s.shard.loop.Post(r.goOn) }
 		if s.shard.topics[name] == nil && !s.shard.settings.Hub.Prepare(s.principal, name, later) {
@@ -40,6 +36,10 @@ func (r *reopening) goOn() {
 		r.channels = r.channels[1:]
 		r.asked--
 		s.reopen(name, r.from[name])
+	}
+	if len(r.channels) == 0 {
+		r.end()
+		return
 	}
 	s.Flush()
 	if r.paused = s.waiting() > s.maxOutbox(); !r.paused {

@@ -64,6 +64,8 @@ type Keeper struct {
 	bytes int
 	moved map[wire.SessionID]Place // that live where their id does not say
 
+	draining bool // the process is about to end
+
 	stop    chan struct{}
 	running sync.WaitGroup
 
@@ -139,11 +141,29 @@ func (k *Keeper) Keep(s Session) {
 	s.Active = now
 	k.save(s, false)
 	for len(k.users[e.user]) > k.opts.MostPerUser {
-		k.end(k.users[e.user][0])
+		k.giveWay(k.users[e.user][0])
 	}
 	for len(k.kept) > k.opts.Most || len(k.kept) > 1 && k.bytes > k.mostBytes() {
-		k.end(k.all.oldest)
+		k.giveWay(k.all.oldest)
 	}
+}
+
+// giveWay makes room for another session; mu is held. While the node drains only memory is short: all its sessions lose their
+// lines now, and are to find themselves on disk.
+func (k *Keeper) giveWay(e *entry) {
+	if k.draining {
+		k.drop(e)
+		return
+	}
+	k.end(e)
+}
+
+// Drain tells that the process is about to end: with a store, all sessions whose lines end from now on can be resumed
+// when it is back, however many they are.
+func (k *Keeper) Drain() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.draining = true
 }
 
 // mostBytes is what kept sessions may take.

@@ -237,3 +237,25 @@ func TestWithoutAStoreNothingIsLoaded(t *testing.T) {
 	}
 	k.Due(func() { t.Error("nobody asked") })
 }
+
+func TestADrainingNodeWritesAllItsSessions(t *testing.T) {
+	store := newMemory()
+	k, err := New(Options{Store: store, MostPerUser: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Keep(of("alice", 0))
+	k.Keep(of("alice", 1))
+	k.Keep(of("alice", 2))
+	k.Drain()
+	for i := range 10 {
+		k.Keep(of("alice", 10+i))
+	}
+	if n := k.Metrics.Kept.Load(); n != 2 {
+		t.Errorf("%d sessions are in memory, want 2", n)
+	}
+	k.Close(context.Background())
+	if n := store.count(sessionPrefix); n != 12 {
+		t.Errorf("%d sessions are on disk, want 12", n)
+	}
+}
