@@ -26,7 +26,7 @@ type connectedLine struct {
 // begin opens a line with a first frame, and gives the answer.
 func begin(t *testing.T, url, first string) (*websocket.Conn, connectedLine) {
 	t.Helper()
-	conn, _, err := websocket.Dial(t.Context(), url, nil) //nolint:bodyclose // Dial closes it
+	conn, _, err := websocket.Dial(t.Context(), url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

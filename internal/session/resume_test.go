@@ -21,7 +21,7 @@ func keeping(t *testing.T, opts keep.Options) *rig {
 }
 
 // resumed is what a line heard of its beginning.
-func resumed(t *testing.T, events []event) *wire.Connected {
+func resumed(t testing.TB, events []event) *wire.Connected {
 	t.Helper()
 	if len(events) == 0 {
 		t.Fatal("nothing was heard")
@@ -51,7 +51,7 @@ func (r *rig) session(user string, channels ...string) (*client, *wire.Connected
 	r.t.Helper()
 	c, events := r.connect(principal(user), "")
 	for _, name := range channels {
-		c.say(subscribeTo(name))
+		c.say(subscribeTo(wire.ChannelName(name)))
 	}
 	c.hear()
 	return c, resumed(r.t, events)

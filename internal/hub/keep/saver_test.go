@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +65,12 @@ func (m *memory) copied() *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return &memory{values: maps.Clone(m.values)}
+}
+
+func (m *memory) written() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.writes
 }
 
 func (m *memory) count(prefix string) (n int) {
@@ -196,17 +203,17 @@ func TestWhatDoesNotChangeIsNotWritten(t *testing.T) {
 		store := newMemory()
 		k := newKeeper(t, Options{Store: store})
 		s := of("alice", 1)
-		gathered := 0
+		var gathered atomic.Int32
 		k.Due(func() {
-			gathered++
+			gathered.Add(1)
 			k.Live(s)
 			k.Live(s)
 		})
-		before := store.writes
+		before := store.written()
 		time.Sleep(aliveEvery - time.Second)
 		synctest.Wait()
-		if gathered != 1 || store.writes != before+1 {
-			t.Errorf("gathered %d times and written %d times, want once", gathered, store.writes-before)
+		if n := store.written() - before; gathered.Load() != 1 || n != 1 {
+			t.Errorf("gathered %d times and written %d times, want once", gathered.Load(), n)
 		}
 	})
 }
@@ -224,6 +231,8 @@ func TestAFailingStoreCostsTheRestartOnly(t *testing.T) {
 		if _, ok := k.Take(of("alice", 1).ID, here); !ok {
 			t.Error("it is not kept in memory")
 		}
+		k.saver.mu.Lock()
+		defer k.saver.mu.Unlock()
 		if n := len(k.saver.pending); n != 0 {
 			t.Errorf("%d sessions wait for a disk that takes nothing", n)
 		}
