@@ -375,7 +375,7 @@ func TestTheCredentialExpiresOnTheWay(t *testing.T) {
 	c, first := r.session("alice", "a", "b")
 	c.hang()
 	expired := *principal("alice")
-	expired.ExpiresAt = r.clock.now().Add(-time.Second)
+	expired.Expires = r.clock.now().Add(-time.Second).UnixMilli()
 	c, _ = r.connect(&expired, withToken(first.ResumeToken))
 	c.hang()
 	if c, events := r.connect(principal("alice"), withToken(first.ResumeToken)); !resumed(t, events).Resumed || len(c.s.subs) != 2 {
