@@ -7,6 +7,7 @@
 //	handle.go   methods that the embedding program serves
 //	workers.go  where these run
 //	metrics.go  what is counted
+//	keep/       sessions that outlive their lines
 package hub
 
 import (

@@ -33,7 +33,7 @@ func (e *Engine) SetValue(key string, value []byte) error {
 	return e.apply(batch, false)
 }
 
-// SetValues keeps small values as SetValue does, all of them or none. A nil one removes its key.
+// SetValues keeps small values as [Engine.SetValue] does, all of them or none. A nil one removes its key.
 func (e *Engine) SetValues(values map[string][]byte) error {
 	if err := e.refusal(); err != nil {
 		return err
