@@ -26,6 +26,7 @@
 //	record.go     one entry's compact form
 //	view.go       finished frames of a chunk in one format
 //	read.go       Frames, Batch, Read: what cursors use
+//	newest.go     the newest entry of each key, and the frames of those who skip the rest
 //	start.go      where a subscription begins
 //	retention.go  what is dropped, and when
 //	dedup.go      the idempotency window

@@ -26,6 +26,9 @@ func (e Entry) Time() int64 { return recordTime(e) }
 // the entry.
 func (e Entry) Identity() (publisher, messageID string) { return recordIdentity(e) }
 
+// Key is what the entry is the newest value of, or was. It aliases the entry.
+func (e Entry) Key() string { return recordKey(e) }
+
 // Message fills m, but for channel, offset and prev. Strings and payload alias the entry; the slices of m are used
 // again.
 func (e Entry) Message(m *wire.Message) { readRecord(e, m) }

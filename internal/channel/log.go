@@ -20,6 +20,8 @@ type Log struct {
 	name  wire.ChannelName
 	epoch wire.Epoch
 
+	newest *newest // of each key; nil when nobody needs it. Set once
+
 	store Store // of the entries that have left memory; nil when they are gone then. Set once
 
 	head   atomic.Uint64 // the oldest readable offset; tail+1 when nothing is kept
@@ -57,6 +59,9 @@ func (s *Space) NewLog(name wire.ChannelName, epoch wire.Epoch, retention Retent
 	l.head.Store(1)
 	l.chunks.Store(new([]*chunk))
 	l.pages.Store(new([]*chunk))
+	if retention.Newest {
+		l.newest = &newest{offsets: make(map[string]wire.Offset), from: 1}
+	}
 	l.charge(l.ownCost())
 	return l
 }
@@ -113,6 +118,9 @@ func (l *Log) appendOne(r *Record) Placed {
 	l.bytes += int64(size)
 	if key != 0 {
 		l.remember(key, offset)
+	}
+	if l.newest != nil {
+		l.noteNewest(r.Key, offset)
 	}
 	l.tail.Store(uint64(offset))
 	return Placed{Offset: offset}

@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
@@ -13,8 +14,9 @@ type Batch struct {
 	After wire.Offset // behind the last frame
 	Cold  bool        // there are no bytes because the entry at First is in the store only: [Log.Fetch] brings it
 
-	ends []uint32 // where each frame ends, counted from origin
-	base uint32   // where Bytes begins, counted from the same
+	ends    []uint32      // where each frame ends, counted from origin
+	base    uint32        // where Bytes begins, counted from the same
+	offsets []wire.Offset // of a sparse batch: that of each frame
 }
 
 // Cut tells how a write of only n of the batch's bytes stands: the offset that the cursor must go on with, and the
@@ -26,7 +28,19 @@ func (b *Batch) Cut(n int) (next wire.Offset, rest []byte) {
 	if n == 0 {
 		return b.First, nil
 	}
+	if b.offsets != nil {
+		return b.offsets[i] + 1, b.Bytes[n : end-b.base]
+	}
 	return b.First + wire.Offset(i) + 1, b.Bytes[n : end-b.base]
+}
+
+// Sparse reports whether the frames are those of [Log.SparseFrames].
+func (b *Batch) Sparse() bool { return b.offsets != nil }
+
+// Skipped is how many entries a cursor passes over that goes from First to next.
+func (b *Batch) Skipped(next wire.Offset) int64 {
+	frames, _ := slices.BinarySearch(b.offsets, next)
+	return int64(next-b.First) - int64(frames)
 }
 
 // Frames returns frames in format f from the entry at next on: as many as lie together within max bytes, and at
@@ -79,6 +93,18 @@ func (l *Log) Read(offset wire.Offset, m *wire.Message) bool {
 	readRecord(c.entry(int(offset-c.first)), m)
 	m.Channel, m.Offset, m.Prev = l.name, offset, 0
 	return true
+}
+
+// Time tells when the entry at offset was appended, in milliseconds since 1970, if it is in memory.
+func (l *Log) Time(offset wire.Offset) (milliseconds int64, ok bool) {
+	if offset < l.Head() || offset > l.Tail() {
+		return 0, false
+	}
+	c := l.chunkOf(offset)
+	if c == nil {
+		return 0, false
+	}
+	return recordTime(c.entry(int(offset - c.first))), true
 }
 
 // Entries returns at most limit entries from the given offset on, or from the head where that is later, and the offset

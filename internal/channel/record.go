@@ -117,6 +117,14 @@ func recordIdentity(b []byte) (publisher, messageID string) {
 	return r.string(pub), messageID
 }
 
+// recordKey reads an entry's key.
+func recordKey(b []byte) string {
+	r := reader{b: b[recordFixed:]}
+	id, key, _, _ := r.uvarint(), r.uvarint(), r.uvarint(), r.uvarint()
+	r.string(id)
+	return r.string(key)
+}
+
 // reader walks an entry that this package wrote, and so needs no bounds errors.
 type reader struct{ b []byte }
 

@@ -29,10 +29,14 @@ func (s *Space) RestoreLog(name wire.ChannelName, store Store, n Numbering, rete
 	l.tail.Store(uint64(n.Before))
 	l.damaged.Store(uint64(n.Damaged))
 	l.lastTime = n.Last
+	if l.newest != nil {
+		l.newest.from = n.Before + 1
+	}
 	return l
 }
 
-// Recall puts the messageId of an entry that stays in the store into the idempotency window. Entries are recalled in
+// Recall puts the messageId of an entry that stays in the store into the idempotency window, and its key into the index of
+// the newest. Entries are recalled in
 // their order, before any is added.
 func (l *Log) Recall(offset wire.Offset, e Entry) {
 	l.mu.Lock()
@@ -40,8 +44,11 @@ func (l *Log) Recall(offset wire.Offset, e Entry) {
 	l.note(offset, e)
 }
 
-// note remembers the messageId of an entry, where it has one. The caller holds the mutex.
+// note remembers the messageId and the key of an entry, where they are asked for. The caller holds the mutex.
 func (l *Log) note(offset wire.Offset, e Entry) {
+	if l.newest != nil {
+		l.noteNewest(e.Key(), offset)
+	}
 	publisher, id := e.Identity()
 	if id == "" {
 		return

@@ -14,6 +14,9 @@ type Retention struct {
 	Age      time.Duration // since the entry was appended
 
 	Window Window
+
+	// Newest has an index of the newest entry of each key kept, for readers who skip the others. It cannot be changed later.
+	Newest bool
 }
 
 // Window is how long a publisher's messageId is remembered, so that a retry gets the position of the first time: until
@@ -124,6 +127,7 @@ func (l *Log) moveHead(head wire.Offset) {
 		l.chunks.Store(&rest)
 	}
 	l.dropPages(func(c *chunk) bool { return c.after() <= head })
+	l.forgetNewest(head)
 }
 
 func (l *Log) release(c *chunk) {
@@ -147,6 +151,7 @@ func (l *Log) DropOldest() bool {
 	}
 	if l.store != nil {
 		l.sink()
+		l.relieveNewest()
 	} else {
 		l.dropChunk(list[0])
 	}
@@ -156,6 +161,7 @@ func (l *Log) DropOldest() bool {
 func (l *Log) dropAll() {
 	l.dropPages(func(*chunk) bool { return true })
 	l.forgetAll()
+	l.forgetNewest(l.Tail() + 1)
 	for _, c := range *l.chunks.Load() {
 		l.dropChunk(c)
 	}

@@ -22,6 +22,7 @@ func (c *Config) Check() error {
 	c.checkTLS(&ps)
 	c.checkTimes(&ps)
 	c.checkNames(&ps)
+	c.checkSlow(&ps)
 	if c.Limits.OutboxBytes < c.Limits.FrameBytes {
 		c.contradiction(&ps, setting{"limits.outbox_bytes", c.Limits.OutboxBytes}, setting{"limits.frame_bytes", c.Limits.FrameBytes},
 			"an outbox must hold at least one frame")
@@ -94,6 +95,26 @@ func (c *Config) checkTimes(ps *problems) {
 		c.contradiction(ps, setting{"heartbeat.timeout", showDuration(c.Heartbeat.Timeout)},
 			setting{"heartbeat.interval", showDuration(c.Heartbeat.Interval)},
 			"the timeout must be longer, or a line would be closed before a ping could be answered")
+	}
+}
+
+// checkSlow finds bounds of lag that can never be reached, or mean nothing.
+func (c *Config) checkSlow(ps *problems) {
+	check := func(prefix string, n *Namespace) {
+		bound := setting{prefix + "max_lag", n.MaxLag}
+		switch kept := n.Retention.Messages; {
+		case n.SlowConsumer == SlowLag && n.MaxLag != 0:
+			c.contradiction(ps, bound, setting{prefix + "slow_consumer", n.SlowConsumer},
+				"who lags may do so as far as the retention goes; leave max_lag out, or choose latest or disconnect")
+		case n.SlowConsumer != SlowLag && n.LagBound() >= kept:
+			bound.value = n.LagBound()
+			c.contradiction(ps, bound, setting{prefix + "retention.messages", kept},
+				"a subscription would lose messages before it is so far behind; lower max_lag or keep more")
+		}
+	}
+	check("", c.General())
+	for i := range c.Namespaces {
+		check(fmt.Sprintf("namespaces[%d].", i), &c.Namespaces[i])
 	}
 }
 

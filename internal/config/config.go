@@ -46,6 +46,12 @@ type Config struct {
 	Retention Retention `yaml:"retention"`
 	// Idempotency bounds how long messageIds are remembered in channels that no namespace covers.
 	Idempotency Idempotency `yaml:"idempotency"`
+	// SlowConsumer is what becomes of subscriptions that fall behind in channels that no namespace covers: lag, latest or
+	// disconnect. Default lag.
+	SlowConsumer string `yaml:"slow_consumer"`
+	// MaxLag is how many messages they may be behind before latest and disconnect act. Default 0, which stands for 1000; lag
+	// has no bound.
+	MaxLag int `yaml:"max_lag"`
 	// Namespaces are looked through in order, and the first whose pattern covers a channel sets what holds for it. The
 	// built-in one, logs, comes last unless the file has one of that name.
 	Namespaces []Namespace `yaml:"namespaces"`
@@ -211,6 +217,10 @@ type Namespace struct {
 	Durability  string      `yaml:"durability"`
 	Retention   Retention   `yaml:"retention"`
 	Idempotency Idempotency `yaml:"idempotency"`
+	// SlowConsumer is lag, latest or disconnect.
+	SlowConsumer string `yaml:"slow_consumer"`
+	// MaxLag is how many messages a subscription may be behind before latest and disconnect act, 0 for 1000.
+	MaxLag int `yaml:"max_lag"`
 }
 
 // Logs is about log files that the gateway reads itself, and about its own log.
@@ -264,11 +274,15 @@ func Default() *Config {
 		Durability:  DurabilitySynced,
 		Retention:   Retention{Messages: 100_000, Bytes: 16 * MiB, Age: 10 * time.Minute},
 		Idempotency: Idempotency{Messages: 100_000, Age: 10 * time.Minute},
+
+		SlowConsumer: SlowLag,
 		Namespaces: []Namespace{{
 			Name: "logs", Pattern: "logs.>",
 			Durability:  DurabilityWritten,
 			Retention:   Retention{Messages: 200_000, Bytes: 256 * MiB, Age: 24 * time.Hour},
 			Idempotency: Idempotency{Messages: 200_000, Age: 24 * time.Hour},
+
+			SlowConsumer: SlowLag,
 		}},
 		Logs:    Logs{Channel: "logs.local", LinesBack: 1000, OwnLog: true},
 		Console: Console{Enabled: true},
@@ -294,6 +308,35 @@ const (
 	DurabilityWritten = "written"
 	DurabilitySynced  = "synced"
 )
+
+// The values of SlowConsumer.
+const (
+	SlowLag        = "lag"        // the cursor lags, until the retention makes a gap
+	SlowLatest     = "latest"     // what is not the newest of its key is skipped
+	SlowDisconnect = "disconnect" // the session is ended
+)
+
+// defaultMaxLag is what a client has on the way anyhow when many small messages come at once, and then some.
+const defaultMaxLag = 1000
+
+// LagBound is how many messages a subscription may be behind before the namespace's policy acts; 0: there is no bound.
+func (n *Namespace) LagBound() int {
+	switch {
+	case n.SlowConsumer == SlowLag:
+		return 0
+	case n.MaxLag == 0:
+		return defaultMaxLag
+	}
+	return n.MaxLag
+}
+
+// General is what holds for channels that no namespace covers.
+func (c *Config) General() *Namespace {
+	return &Namespace{
+		Durability: c.Durability, Retention: c.Retention, Idempotency: c.Idempotency,
+		SlowConsumer: c.SlowConsumer, MaxLag: c.MaxLag,
+	}
+}
 
 // The values of [Config].Driver.
 const (

@@ -72,6 +72,8 @@ memory: {log_bytes: 1GiB}
 loops: 3
 namespaces:
 - {name: chat, pattern: chat.*, retention: {age: 36h}}
+- {name: price, pattern: price.*, slow_consumer: latest}
+- {name: order, pattern: order.*, slow_consumer: disconnect, max_lag: 99999}
 logs: {globs: ["/var/log/*.log"], own_log: false}
 `
 	want := parsed(t, text)
@@ -80,13 +82,16 @@ logs: {globs: ["/var/log/*.log"], own_log: false}
 }
 
 func TestNamespacesInheritAndKeepTheBuiltIn(t *testing.T) {
-	c := parsed(t, withAuth("namespaces:\n- {name: chat, pattern: chat.>, retention: {age: 1h}}\nretention: {messages: 7, bytes: 1MiB}\ndurability: written\nidempotency: {age: 1m}"))
+	c := parsed(t, withAuth("namespaces:\n- {name: chat, pattern: chat.>, retention: {age: 1h}}\nretention: {messages: 7, bytes: 1MiB}\ndurability: written\nidempotency: {age: 1m}\nslow_consumer: latest\nmax_lag: 3"))
 	want := []Namespace{
 		{
 			Name: "chat", Pattern: "chat.>",
 			Durability:  DurabilityWritten,
 			Retention:   Retention{Messages: 7, Bytes: MiB, Age: time.Hour},
 			Idempotency: Idempotency{Messages: 100_000, Age: time.Minute},
+
+			SlowConsumer: SlowLatest,
+			MaxLag:       3,
 		},
 		Default().Namespaces[0],
 	}

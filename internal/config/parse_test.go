@@ -142,6 +142,9 @@ func TestContradictions(t *testing.T) {
 		"no way in, with a place":  {"auth:\n  jwt: {issuer: x}", "f.yaml:1:1: auth: nobody could connect: set auth.jwt.secret (or MAGPIE_AUTH_JWT_SECRET) or auth.api_keys, or development: true on your own machine"},
 		"two keys of one name":     {"auth:\n  api_keys:" + key + strings.Repeat("ab", 32) + "}" + key + strings.Repeat("cd", 32) + "}", `f.yaml:4:6: auth.api_keys[1]: the name "a" is taken by auth.api_keys[0] (line 3): names must differ`},
 		"two namespaces, one name": {withAuth("namespaces:\n- {name: n, pattern: a}\n- {name: n, pattern: b}"), `f.yaml:4:4: namespaces[1]: the name "n" is taken by namespaces[0] (line 3): names must differ`},
+		"a bound for who may lag":  {withAuth("max_lag: 9"), "f.yaml:2:1: max_lag: found 9, and slow_consumer is lag: who lags may do so as far as the retention goes; leave max_lag out, or choose latest or disconnect"},
+		"bound beyond the kept":    {withAuth("namespaces:\n- name: n\n  pattern: a\n  slow_consumer: latest\n  retention: {messages: 1000}"), "f.yaml:6:15: namespaces[0].max_lag: found 1000, and namespaces[0].retention.messages is 1000 (line 6): a subscription would lose messages before it is so far behind; lower max_lag or keep more"},
+		"given, beyond the kept":   {withAuth("slow_consumer: disconnect\nmax_lag: 100000"), "f.yaml:3:1: max_lag: found 100000, and retention.messages is 100000: a subscription would lose messages before it is so far behind; lower max_lag or keep more"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { wantError(t, test.text, test.want) })

@@ -49,6 +49,7 @@ func (c *Config) read(s *section) {
 	s.durability(&c.Durability)
 	s.section("retention", c.Retention.read)
 	s.section("idempotency", c.Idempotency.read)
+	s.slowConsumer(&c.SlowConsumer, &c.MaxLag)
 	c.readNamespaces(s)
 	s.section("logs", c.Logs.read)
 	s.section("console", func(s *section) { s.flag("enabled", &c.Console.Enabled) })
@@ -166,17 +167,26 @@ func (s *section) durability(dst *string) {
 	s.choice("durability", dst, DurabilityMemory, DurabilityWritten, DurabilitySynced)
 }
 
+func (s *section) slowConsumer(policy *string, maxLag *int) {
+	s.choice("slow_consumer", policy, SlowLag, SlowLatest, SlowDisconnect)
+	s.count("max_lag", maxLag, 0, maxCount)
+}
+
 // readNamespaces puts those of the file first, so that they can cover a part of a built-in one. What a namespace
 // leaves out is inherited from the general settings, which have been read before.
 func (c *Config) readNamespaces(s *section) {
 	var read []Namespace
 	s.items("namespaces", func(s *section) {
-		n := Namespace{Durability: c.Durability, Retention: c.Retention, Idempotency: c.Idempotency}
+		n := *c.General()
+		if s.has("slow_consumer") {
+			n.MaxLag = 0 // the general one goes with the general policy
+		}
 		s.text("name", &n.Name, checkName)
 		s.text("pattern", &n.Pattern, checkPattern)
 		s.durability(&n.Durability)
 		s.section("retention", n.Retention.read)
 		s.section("idempotency", n.Idempotency.read)
+		s.slowConsumer(&n.SlowConsumer, &n.MaxLag)
 		s.require("name")
 		s.require("pattern")
 		read = append(read, n)

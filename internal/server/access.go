@@ -7,6 +7,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/config"
 	"github.com/magpie-bridge/magpie/internal/engine/diskengine"
+	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -89,6 +90,7 @@ func newOwnPrincipal() (*auth.Principal, error) {
 type rules struct {
 	retention channel.Retention
 	level     diskengine.Level
+	slow      session.SlowPolicy
 }
 
 // newRules returns what holds for each channel: what the first namespace that covers it says, or the same as for all
@@ -104,9 +106,9 @@ func newRules(cfg *config.Config) (func(wire.ChannelName) *rules, error) {
 		if err != nil {
 			return nil, fmt.Errorf("namespaces[%d].pattern: %w", i, err)
 		}
-		namespaces[i] = namespace{pattern, rulesOf(ns.Durability, ns.Retention, ns.Idempotency)}
+		namespaces[i] = namespace{pattern, rulesOf(&ns)}
 	}
-	general := rulesOf(cfg.Durability, cfg.Retention, cfg.Idempotency)
+	general := rulesOf(cfg.General())
 	return func(name wire.ChannelName) *rules {
 		for i := range namespaces {
 			if namespaces[i].pattern.Covers(name) {
@@ -117,9 +119,10 @@ func newRules(cfg *config.Config) (func(wire.ChannelName) *rules, error) {
 	}, nil
 }
 
-func rulesOf(durability string, r config.Retention, i config.Idempotency) rules {
+func rulesOf(ns *config.Namespace) rules {
+	r, i := &ns.Retention, &ns.Idempotency
 	level := diskengine.Synced
-	switch durability {
+	switch ns.Durability {
 	case config.DurabilityMemory:
 		level = diskengine.Memory
 	case config.DurabilityWritten:
@@ -129,7 +132,19 @@ func rulesOf(durability string, r config.Retention, i config.Idempotency) rules 
 		retention: channel.Retention{
 			Messages: int64(r.Messages), Bytes: int64(r.Bytes), Age: r.Age,
 			Window: channel.Window{Messages: int64(i.Messages), Age: i.Age},
+			Newest: ns.SlowConsumer == config.SlowLatest,
 		},
 		level: level,
+		slow:  session.SlowPolicy{Action: slowAction(ns.SlowConsumer), MaxLag: uint64(ns.LagBound())}, //nolint:gosec // not negative
 	}
+}
+
+func slowAction(name string) session.SlowAction {
+	switch name {
+	case config.SlowLatest:
+		return session.SlowLatest
+	case config.SlowDisconnect:
+		return session.SlowDisconnect
+	}
+	return session.SlowLag
 }

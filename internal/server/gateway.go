@@ -81,7 +81,11 @@ func NewGateway(opts Options) (*Gateway, error) {
 	if g.own, err = newOwnPrincipal(); err != nil {
 		return nil, err
 	}
-	if g.engine, err = newEngine(cfg, g.budget, opts.Logger); err != nil {
+	of, err := newRules(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if g.engine, err = newEngine(cfg, of, g.budget, opts.Logger); err != nil {
 		return nil, err
 	}
 	g.hub = hub.New(hub.Options{
@@ -96,7 +100,7 @@ func NewGateway(opts Options) (*Gateway, error) {
 	if g.keeper, err = newKeeper(cfg, g.engine, g.budget, opts.Logger); err != nil {
 		return nil, errors.Join(err, g.engine.Close(context.Background()))
 	}
-	if err := g.startLoops(); err != nil {
+	if err := g.startLoops(of); err != nil {
 		g.closeKeeper(context.Background())
 		return nil, errors.Join(err, g.engine.Close(context.Background()))
 	}
@@ -107,11 +111,7 @@ func NewGateway(opts Options) (*Gateway, error) {
 // channelDir is where the disk engine has its store, below the data directory.
 const channelDir = "channels"
 
-func newEngine(cfg *config.Config, budget *channel.Budget, logger *slog.Logger) (engine.Engine, error) {
-	of, err := newRules(cfg)
-	if err != nil {
-		return nil, err
-	}
+func newEngine(cfg *config.Config, of func(wire.ChannelName) *rules, budget *channel.Budget, logger *slog.Logger) (engine.Engine, error) {
 	retention := func(name wire.ChannelName) channel.Retention { return of(name).retention }
 	space := channel.NewSpace(budget, nil, websocket.Formats()...)
 	if cfg.OnDisk() {
@@ -127,7 +127,7 @@ func newEngine(cfg *config.Config, budget *channel.Budget, logger *slog.Logger) 
 	return engine.NewMemory(engine.MemoryOptions{Space: space, Retention: retention}), nil
 }
 
-func (g *Gateway) startLoops() error {
+func (g *Gateway) startLoops(of func(wire.ChannelName) *rules) error {
 	cfg := g.cfg
 	group, err := netloop.NewGroup(netloop.Options{
 		Loops:  cfg.Loops,
@@ -148,6 +148,7 @@ func (g *Gateway) startLoops() error {
 		PingInterval:     cfg.Heartbeat.Interval,
 		IdleTimeout:      cfg.Heartbeat.Timeout,
 		WriteTimeout:     cfg.Heartbeat.WriteTimeout,
+		Slow:             func(name wire.ChannelName) session.SlowPolicy { return of(name).slow },
 	}
 	for _, loop := range group.Loops() {
 		settings.Now = loop.Now

@@ -173,6 +173,7 @@ type frame struct {
 	ResumeToken  string
 	Resumed      bool
 	Offset       uint64
+	Prev         uint64
 	Position     struct{ Offset uint64 }
 	MessageID    string
 	FromOffset   uint64

@@ -27,6 +27,8 @@
 //	call.go       calls, and the handlers that have them in hand
 //	cold.go       cursors that wait for the disk
 //	flush.go      the outbox and the cursors on their way out
+//	slow.go       what becomes of cursors that fall behind
+//	lag.go        how far behind the subscriptions are, for whoever asks
 //	timer.go      heartbeat and timeouts
 //	close.go      goodbye, and the end
 //	shard.go      the sessions of one loop

@@ -144,7 +144,7 @@ func (s *Session) pump() {
 func (s *Session) serve(t *topic, index uint32) (more bool) {
 	c := &t.cursors[index]
 	batch, ok := channel.Batch{}, false
-	if len(s.subs) == 1 && s.out == nil {
+	if len(s.subs) == 1 && s.out == nil && !s.sparse(t, c) {
 		batch, ok = s.shard.frames(t.log, s.format, c.next)
 	}
 	if !ok || batch.After <= t.log.Tail() {
@@ -163,7 +163,8 @@ func (s *Session) serve(t *topic, index uint32) (more bool) {
 type writing struct {
 	parts   [][]byte
 	batches []delivery
-	size    int // of the batches
+	size    int             // of the batches
+	sparse  channel.Scratch // of those batches that are for one cursor alone
 }
 
 // delivery is what a write carries of one cursor.
@@ -222,6 +223,7 @@ func (s *Session) push(first, look int) (more bool) {
 	}
 	clear(w.parts) // of what was written nothing is held
 	clear(w.batches)
+	w.sparse.Reset()
 	return more && !s.blocked
 }
 
@@ -233,6 +235,9 @@ func (s *Session) collect(w *writing, sub *subscription) (more bool) {
 	}
 	t := sub.topic
 	c := &t.cursors[sub.index]
+	if s.sparse(t, c) {
+		return s.conflate(w, sub)
+	}
 	next, lost := c.next, false
 	for size := 0; len(w.batches) < maxParts; {
 		batch, ok := s.shard.frames(t.log, s.format, next)
@@ -269,7 +274,11 @@ func (s *Session) wrote(c *cursor, batch *channel.Batch, n int) {
 	if n < len(batch.Bytes) {
 		next, rest = batch.Cut(n)
 	}
-	s.shard.Metrics.Delivered.Add(int64(next - c.next))
+	moved := int64(next - c.next)
+	if batch.Sparse() {
+		moved -= s.skipped(c, batch, next)
+	}
+	s.shard.Metrics.Delivered.Add(moved)
 	c.next = next
 	if len(rest) > 0 {
 		// Only the rest of the cut frame is copied: nothing of the log is held for a client that does not read.

@@ -6,6 +6,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/hub"
 	"github.com/magpie-bridge/magpie/internal/hub/keep"
+	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
 // Settings are what all sessions of a node have in common. Hub is required; zero values of the others are replaced by
@@ -26,6 +27,9 @@ type Settings struct {
 	PingInterval     time.Duration // 30 s
 	IdleTimeout      time.Duration // without a byte from the client; 90 s
 	WriteTimeout     time.Duration // without a byte taken by the client; 90 s
+
+	// Slow says what becomes of a channel's subscriptions that fall behind. nil: they lag.
+	Slow func(wire.ChannelName) SlowPolicy
 
 	// Now is the time as a loop has it: it need be no finer than the loop's rounds. time.Now
 	Now func() time.Time
@@ -50,6 +54,9 @@ func (s Settings) WithDefaults() Settings {
 	orTime(&s.PingInterval, 30*time.Second)
 	orTime(&s.IdleTimeout, 90*time.Second)
 	orTime(&s.WriteTimeout, 90*time.Second)
+	if s.Slow == nil {
+		s.Slow = func(wire.ChannelName) SlowPolicy { return SlowPolicy{} }
+	}
 	if s.Now == nil {
 		s.Now = time.Now
 	}

@@ -58,13 +58,15 @@ type Shard struct {
 
 // ShardMetrics counts what leaves a loop.
 type ShardMetrics struct {
-	Delivered     atomic.Int64 // messages
-	Bytes         atomic.Int64
-	Writes        atomic.Int64
-	Gaps          atomic.Int64
-	Subscriptions atomic.Int64 // now
-	Malformed     atomic.Int64
-	Late          atomic.Int64 // answers to calls that are not open
+	Delivered       atomic.Int64 // messages
+	Bytes           atomic.Int64
+	Writes          atomic.Int64
+	Gaps            atomic.Int64
+	Subscriptions   atomic.Int64 // now
+	Malformed       atomic.Int64
+	Conflated       atomic.Int64 // messages that were skipped, because newer ones of their keys followed
+	Late            atomic.Int64 // answers to calls that are not open
+	SlowDisconnects atomic.Int64 // sessions ended because a subscription was too far behind
 }
 
 // lastBatch remembers the frames that were written last: most subscribers of a channel stand at the same place.
@@ -149,6 +151,7 @@ func (sh *Shard) topic(s *Session, name wire.ChannelName) (*topic, error) {
 		return nil, err
 	}
 	t.log = log
+	t.slow = newSlowness(sh.settings.Slow(log.Name()))
 	sh.topics[log.Name()] = t
 	return t, nil
 }
@@ -262,6 +265,9 @@ func (sh *Shard) pass(t *topic, end time.Time) (done bool) {
 func (sh *Shard) serve(t *topic, index uint32) (more bool) {
 	s := sh.sessions[t.cursors[index].slot]
 	if s.blocked || s.pumping {
+		if t.slow != nil && s.blocked {
+			s.tooSlow(t, &t.cursors[index])
+		}
 		return false // it will be pumped
 	}
 	return s.serve(t, index)

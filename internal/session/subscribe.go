@@ -49,6 +49,10 @@ func (s *Session) open(requestID string, t *topic, opening channel.Opening) {
 		s.changed()
 	}
 	t.cursors[s.subs[at].index].next = opening.Next
+	if t.slow != nil {
+		s.subs[at].skipping = false
+		t.slow.begin(s.slot, opening.Next, opening.Tail, s.shard.now())
+	}
 	s.send(&wire.Frame{RequestID: requestID, Body: &wire.Subscribed{
 		Channel:   t.log.Name(),
 		Position:  opening.Position,
@@ -140,6 +144,9 @@ func (s *Session) drop(at int) {
 	sub.topic.remove(sub.index, func(c cursor, index uint32) {
 		sh.sessions[c.slot].subs[c.sub].index = index
 	})
+	if sub.topic.slow != nil {
+		sub.topic.slow.forget(s.slot)
+	}
 	sh.Metrics.Subscriptions.Add(-1)
 	if len(sub.topic.cursors) == 0 {
 		sh.release(sub.topic)

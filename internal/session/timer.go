@@ -47,6 +47,8 @@ func (s *Session) look(now moment) {
 	case s.blocked && now >= stuckAt:
 		s.Goodbye(wire.CloseWriteTimeout, "the client took nothing within the write timeout", 0)
 		return
+	case s.blocked && s.anyTooSlow():
+		return
 	case now >= expiresAt:
 		s.Goodbye(wire.CloseExpired, "the credential has expired: connect again with a new one", 0)
 		return

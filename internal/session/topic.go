@@ -10,9 +10,10 @@ type topic struct {
 	log     *channel.Log
 	watch   *channel.Watch
 	cursors []cursor
-	pass    int  // the running pass has served cursors[:pass]
-	queued  bool // in the shard's queue
-	again   bool // another pass must follow this one
+	slow    *slowness // what becomes of cursors that fall behind; nil: nothing
+	pass    int       // the running pass has served cursors[:pass]
+	queued  bool      // in the shard's queue
+	again   bool      // another pass must follow this one
 }
 
 // cursor is a subscription: the next entry to deliver, and for whom. It is small, and holds no pointer, because there
@@ -28,6 +29,7 @@ type subscription struct {
 	topic    *topic
 	index    uint32 // of the cursor in topic.cursors
 	fetching bool   // the cursor rests until what it is to deliver has come from the store
+	skipping bool   // what is not the newest of its key is not delivered, until the cursor has caught up
 }
 
 // add puts a cursor at the end of the list, where a running pass will come by.

@@ -14,12 +14,12 @@ const (
 	CloseInternal        CloseCode = 1011
 )
 
-// The close codes of Magpie. 4004 and 4503 are held for later versions: no code of this one sends them.
+// The close codes of Magpie. 4503 is held for later versions: no code of this one sends it.
 const (
 	CloseConnectTimeout CloseCode = 4001 // no connect frame in time
 	CloseIdle           CloseCode = 4002 // nothing was heard within the heartbeat timeout
 	CloseWriteTimeout   CloseCode = 4003 // the client took no byte for too long
-	CloseSlow           CloseCode = 4004 // the client does not read its replies
+	CloseSlow           CloseCode = 4004 // a subscription stayed further behind than its channel allows
 	CloseExpired        CloseCode = 4005 // the credential expired: fetch a new one and reconnect
 	CloseDraining       CloseCode = 4008 // the node is shutting down
 	CloseTakenOver      CloseCode = 4009 // the session goes on on another line

@@ -371,3 +371,32 @@ func TestPositionsAreReadAsWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestSkippedMessagesAreNoGap shows that prev and position explain what is skipped, that the position goes along, and that a
+// prev beyond it does not.
+func TestSkippedMessagesAreNoGap(t *testing.T) {
+	inBubble(t, func(t *testing.T, g *gateway) {
+		c, p := g.open(g.options())
+		s := subscribe(t, c, p, After(0))
+		p.send(`{"type":"position","channel":"c","position":{"epoch":"k","offset":3}}`)
+		p.messages(4, 4)
+		p.send(`{"type":"message","channel":"c","offset":9,"prev":4,"timestamp":1}`)
+		p.send(`{"type":"position","channel":"c","position":{"epoch":"k","offset":2000}}`)
+		expectEvents(t, s, "4", "9")
+		synctest.Wait()
+		expectEvents(t, s)
+		if s.Position() != (Position{"k", 2000}) {
+			t.Errorf("Position() = %v after a position frame", s.Position())
+		}
+		p.cut()
+		p = g.welcome()
+		f := p.expect("subscribe")
+		if f.offset("from") != 2000 {
+			t.Errorf("the client comes back with %v", f)
+		}
+		p.subscribed(f, "k", 2000, 2000, true)
+		p.send(`{"type":"message","channel":"c","offset":2009,"prev":2003,"timestamp":1}`)
+		expectEvents(t, s, "2001..2003 "+GapUnexplained, "2009")
+		p.finish(c)
+	})
+}
