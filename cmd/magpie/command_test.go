@@ -65,6 +65,10 @@ func TestMistakesInTheCommandLine(t *testing.T) {
 		"token --user a --secret-file /no": "no such file",
 		"check-config":                     "the file is missing",
 		"check-config /does/not/exist":     "no such file",
+		"lag a b":                          `"b" is one argument too many`,
+		"lag a..b":                         "empty word",
+		"lag --limit 0":                    "expected 1 to 1000",
+		"lag --url ftp://host/ws":          "expected a gateway's address",
 		"version now":                      `"now" is one argument too many`,
 	} {
 		stdout, stderr, status := inProcess(t, nil, strings.Fields(line)...)
@@ -82,7 +86,7 @@ func TestNoGateway(t *testing.T) {
 	host := listener.Addr().String()
 	listener.Close() // now nobody listens there
 	want := "magpie: no gateway at " + host + ": start one with `make run` or name it with --url\n"
-	for _, line := range []string{"sub a", "pub a {}", "tail a.log"} {
+	for _, line := range []string{"sub a", "pub a {}", "tail a.log", "lag"} {
 		stdout, stderr, status := inProcess(t, map[string]string{"MAGPIE_URL": "ws://" + host + "/ws"}, strings.Fields(line)...)
 		if status != exitFailed || stdout != "" || stderr != want {
 			t.Errorf("magpie %s: status %d, stdout %q, stderr %q", line, status, stdout, stderr)

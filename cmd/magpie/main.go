@@ -7,6 +7,7 @@
 //	pub.go          magpie pub
 //	sub.go          magpie sub; show.go prints messages, position.go remembers where it stands
 //	tail.go         magpie tail; progress.go is its line on a terminal
+//	lag.go          magpie lag
 //	bench.go        magpie bench
 //	token.go        magpie token
 //	checkconfig.go  magpie check-config

@@ -6,11 +6,13 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
+	magpiev1 "github.com/magpie-bridge/magpie/protocol/gen/magpie/v1"
 )
 
-// The messages of the service are the bodies of frames, so the wire's own types and codecs serve them: with protojson,
+// The messages of the service are the bodies of frames, but for those about the gateway itself; so the wire's own types and codecs serve them: with protojson,
 // offsets would be strings and payloads base64.
 
 // jsonCodec is the JSON of the frames (connect.Codec).
@@ -19,6 +21,9 @@ type jsonCodec struct{}
 func (jsonCodec) Name() string { return "json" }
 
 func (jsonCodec) Marshal(message any) ([]byte, error) {
+	if answer, ok := message.(*magpiev1.SubscriptionsResponse); ok {
+		return marshalSubscriptions(answer)
+	}
 	body, err := bodyOf(message)
 	if err != nil {
 		return nil, err
@@ -27,6 +32,9 @@ func (jsonCodec) Marshal(message any) ([]byte, error) {
 }
 
 func (jsonCodec) Unmarshal(data []byte, message any) error {
+	if request, ok := message.(*magpiev1.SubscriptionsRequest); ok {
+		return unmarshalSubscriptions(data, request)
+	}
 	body, err := bodyOf(message)
 	if err != nil {
 		return err
@@ -42,6 +50,9 @@ func (protobufCodec) Name() string { return "proto" }
 
 // Marshal takes the body out of its frame: there it is the one field.
 func (protobufCodec) Marshal(message any) ([]byte, error) {
+	if own, ok := message.(proto.Message); ok {
+		return proto.Marshal(own)
+	}
 	body, err := bodyOf(message)
 	if err != nil {
 		return nil, err
@@ -57,6 +68,9 @@ func (protobufCodec) Marshal(message any) ([]byte, error) {
 
 // Unmarshal puts the body into a frame for decoding.
 func (protobufCodec) Unmarshal(data []byte, message any) error {
+	if own, ok := message.(proto.Message); ok {
+		return proto.Unmarshal(data, own)
+	}
 	publish, ok := message.(*wire.Publish)
 	if !ok {
 		return fmt.Errorf("api: %T is no request of this service", message)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/hub"
+	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
 	"github.com/magpie-bridge/magpie/protocol/gen/magpie/v1/magpiev1connect"
 )
@@ -20,6 +21,7 @@ import (
 type GatewayOptions struct {
 	Hub    *hub.Hub
 	Origin *auth.OriginPolicy
+	Shards []*session.Shard // whose subscriptions can be asked for
 	// MaxRequestBytes bounds a request, uncompressed. 0 means 4 MiB.
 	MaxRequestBytes int
 }
@@ -30,15 +32,16 @@ func NewGatewayHandler(opts GatewayOptions) (path string, handler http.Handler) 
 	if opts.MaxRequestBytes == 0 {
 		opts.MaxRequestBytes = 4 << 20
 	}
-	publish := connect.NewUnaryHandler(
-		magpiev1connect.GatewayServicePublishProcedure,
-		publisher(opts.Hub),
+	common := connect.WithHandlerOptions(
 		connect.WithCodec(jsonCodec{}),
 		connect.WithCodec(protobufCodec{}),
 		connect.WithReadMaxBytes(opts.MaxRequestBytes),
 	)
 	mux := http.NewServeMux()
-	mux.Handle(magpiev1connect.GatewayServicePublishProcedure, publish)
+	mux.Handle(magpiev1connect.GatewayServicePublishProcedure,
+		connect.NewUnaryHandler(magpiev1connect.GatewayServicePublishProcedure, publisher(opts.Hub), common))
+	mux.Handle(magpiev1connect.GatewayServiceSubscriptionsProcedure,
+		connect.NewUnaryHandler(magpiev1connect.GatewayServiceSubscriptionsProcedure, surveyor(opts.Shards), common))
 	errorWriter := connect.NewErrorWriter()
 	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, err := admit(opts, r)

@@ -20,6 +20,7 @@ func Metrics(h *hub.Hub, shards []*session.Shard) http.Handler {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	registry.MustRegister(newLagCollector(shards))
 	for _, f := range hubFigures(h) {
 		f.register(registry)
 	}
@@ -89,6 +90,8 @@ func shardFigures(shards []*session.Shard) []figure {
 		{"magpie_sent_bytes_total", "Bytes written to sessions.", true, sum(func(m *session.ShardMetrics) int64 { return m.Bytes.Load() })},
 		{"magpie_writes_total", "Write calls to sessions.", true, sum(func(m *session.ShardMetrics) int64 { return m.Writes.Load() })},
 		{"magpie_gaps_total", "Gaps told to subscribers.", true, sum(func(m *session.ShardMetrics) int64 { return m.Gaps.Load() })},
+		{"magpie_conflated_total", "Messages skipped for slow subscribers, because newer ones of their keys followed.", true, sum(func(m *session.ShardMetrics) int64 { return m.Conflated.Load() })},
+		{"magpie_slow_disconnects_total", "Sessions ended because a subscription stayed too far behind.", true, sum(func(m *session.ShardMetrics) int64 { return m.SlowDisconnects.Load() })},
 		{"magpie_late_answers_total", "Answers to calls that were not open any more: of clients, and of handlers that took too long.", true, sum(func(m *session.ShardMetrics) int64 { return m.Late.Load() })},
 		{"magpie_malformed_frames_total", "Frames that could not be understood.", true, sum(func(m *session.ShardMetrics) int64 { return m.Malformed.Load() })},
 	}

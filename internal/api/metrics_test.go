@@ -35,12 +35,22 @@ func figures(t *testing.T, h http.Handler) map[string]float64 {
 	return read
 }
 
+// atOnce is a loop that does what is posted at once, on the goroutine that posts (session.Loop).
+type atOnce struct{}
+
+func (atOnce) Post(f func()) bool {
+	f()
+	return true
+}
+
+func (atOnce) Wake() {}
+
 func TestMetricsMove(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	lines := channel.NewBudget(0)
 	shards := []*session.Shard{
-		session.NewShard(session.Settings{Hub: r.hub, Budget: lines}, nil, 0),
-		session.NewShard(session.Settings{Hub: r.hub, Budget: lines}, nil, 1),
+		session.NewShard(session.Settings{Hub: r.hub, Budget: lines}, atOnce{}, 0),
+		session.NewShard(session.Settings{Hub: r.hub, Budget: lines}, atOnce{}, 1),
 	}
 	metrics := Metrics(r.hub, shards)
 	before := figures(t, metrics)
@@ -72,6 +82,8 @@ func TestMetricsMove(t *testing.T) {
 		sh.Metrics.Subscriptions.Add(10_000 * n)
 		sh.Metrics.Malformed.Add(100_000 * n)
 		sh.Metrics.Late.Add(1_000_000 * n)
+		sh.Metrics.Conflated.Add(10_000_000 * n)
+		sh.Metrics.SlowDisconnects.Add(100_000_000 * n)
 	}
 
 	after := figures(t, metrics)
@@ -98,6 +110,13 @@ func TestMetricsMove(t *testing.T) {
 		"magpie_line_memory_bytes":             777,
 		"magpie_malformed_frames_total":        300_000,
 		"magpie_late_answers_total":            3_000_000,
+		"magpie_conflated_total":               30_000_000,
+		"magpie_slow_disconnects_total":        300_000_000,
+
+		`magpie_subscription_lag_max{loop="0"}`:     0,
+		`magpie_subscription_lag_max{loop="1"}`:     0,
+		`magpie_subscriptions_far_behind{loop="0"}`: 0,
+		`magpie_subscriptions_far_behind{loop="1"}`: 0,
 	}
 	if held := after["magpie_channel_memory_bytes"]; held <= before["magpie_channel_memory_bytes"] {
 		t.Errorf("the channels hold %v bytes after publishing, %v before", held, before["magpie_channel_memory_bytes"])

@@ -28,7 +28,7 @@ func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) http.Handler {
 		Compression:   cfg.Compression,
 	})
 	mux.Handle(linePath, g.lines)
-	path, service := api.NewGatewayHandler(api.GatewayOptions{Hub: g.hub, Origin: origin})
+	path, service := api.NewGatewayHandler(api.GatewayOptions{Hub: g.hub, Origin: origin, Shards: g.shards})
 	mux.Handle(path, service)
 	mux.HandleFunc("GET /healthz", api.Healthz)
 	mux.Handle("GET /readyz", sameOrigin(origin, api.Readyz(g.hub)))

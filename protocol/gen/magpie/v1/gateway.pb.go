@@ -12,6 +12,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
+	sync "sync"
 	unsafe "unsafe"
 )
 
@@ -22,27 +23,270 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// SubscriptionsRequest asks for those furthest behind.
+type SubscriptionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those of this channel; of all where it is absent.
+	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	// How many at most: 20 where it is absent, and no more than 1,000.
+	Limit         int64 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionsRequest) Reset() {
+	*x = SubscriptionsRequest{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionsRequest) ProtoMessage() {}
+
+func (x *SubscriptionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionsRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionsRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *SubscriptionsRequest) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *SubscriptionsRequest) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// SubscriptionsResponse names them, the furthest behind first.
+type SubscriptionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscriptions []*SubscriptionLag     `protobuf:"bytes,1,rep,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	// How many subscriptions there are, whether they are behind or not.
+	Total         int64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionsResponse) Reset() {
+	*x = SubscriptionsResponse{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionsResponse) ProtoMessage() {}
+
+func (x *SubscriptionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionsResponse.ProtoReflect.Descriptor instead.
+func (*SubscriptionsResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SubscriptionsResponse) GetSubscriptions() []*SubscriptionLag {
+	if x != nil {
+		return x.Subscriptions
+	}
+	return nil
+}
+
+func (x *SubscriptionsResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+// SubscriptionLag is how a subscription stands that has messages before it.
+type SubscriptionLag struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	SessionId string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	UserId    string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Channel   string                 `protobuf:"bytes,3,opt,name=channel,proto3" json:"channel,omitempty"`
+	// The last message that was given to the session's line, or skipped for it.
+	Position *Position `protobuf:"bytes,4,opt,name=position,proto3" json:"position,omitempty"`
+	// The newest offset of the channel.
+	Tail uint64 `protobuf:"varint,5,opt,name=tail,proto3" json:"tail,omitempty"`
+	// The messages in between.
+	Lag uint64 `protobuf:"varint,6,opt,name=lag,proto3" json:"lag,omitempty"`
+	// When the first of them was appended, in milliseconds since 1970; absent where it is on disk only.
+	Since         int64 `protobuf:"varint,7,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionLag) Reset() {
+	*x = SubscriptionLag{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionLag) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionLag) ProtoMessage() {}
+
+func (x *SubscriptionLag) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionLag.ProtoReflect.Descriptor instead.
+func (*SubscriptionLag) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SubscriptionLag) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *SubscriptionLag) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *SubscriptionLag) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *SubscriptionLag) GetPosition() *Position {
+	if x != nil {
+		return x.Position
+	}
+	return nil
+}
+
+func (x *SubscriptionLag) GetTail() uint64 {
+	if x != nil {
+		return x.Tail
+	}
+	return 0
+}
+
+func (x *SubscriptionLag) GetLag() uint64 {
+	if x != nil {
+		return x.Lag
+	}
+	return 0
+}
+
+func (x *SubscriptionLag) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
 var File_magpie_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x17magpie/v1/gateway.proto\x12\tmagpie.v1\x1a\x15magpie/v1/frame.proto2R\n" +
+	"\x17magpie/v1/gateway.proto\x12\tmagpie.v1\x1a\x15magpie/v1/frame.proto\"F\n" +
+	"\x14SubscriptionsRequest\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x03R\x05limit\"o\n" +
+	"\x15SubscriptionsResponse\x12@\n" +
+	"\rsubscriptions\x18\x01 \x03(\v2\x1a.magpie.v1.SubscriptionLagR\rsubscriptions\x12\x14\n" +
+	"\x05total\x18\x02 \x01(\x03R\x05total\"\xd0\x01\n" +
+	"\x0fSubscriptionLag\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x18\n" +
+	"\achannel\x18\x03 \x01(\tR\achannel\x12/\n" +
+	"\bposition\x18\x04 \x01(\v2\x13.magpie.v1.PositionR\bposition\x12\x12\n" +
+	"\x04tail\x18\x05 \x01(\x04R\x04tail\x12\x10\n" +
+	"\x03lag\x18\x06 \x01(\x04R\x03lag\x12\x14\n" +
+	"\x05since\x18\a \x01(\x03R\x05since2\xa6\x01\n" +
 	"\x0eGatewayService\x12@\n" +
-	"\aPublish\x12\x19.magpie.v1.PublishRequest\x1a\x1a.magpie.v1.PublishResponseBg\n" +
+	"\aPublish\x12\x19.magpie.v1.PublishRequest\x1a\x1a.magpie.v1.PublishResponse\x12R\n" +
+	"\rSubscriptions\x12\x1f.magpie.v1.SubscriptionsRequest\x1a .magpie.v1.SubscriptionsResponseBg\n" +
 	"\"io.github.magpiebridge.protocol.v1P\x01Z?github.com/magpie-bridge/magpie/protocol/gen/magpie/v1;magpiev1b\x06proto3"
 
+var (
+	file_magpie_v1_gateway_proto_rawDescOnce sync.Once
+	file_magpie_v1_gateway_proto_rawDescData []byte
+)
+
+func file_magpie_v1_gateway_proto_rawDescGZIP() []byte {
+	file_magpie_v1_gateway_proto_rawDescOnce.Do(func() {
+		file_magpie_v1_gateway_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_magpie_v1_gateway_proto_rawDesc), len(file_magpie_v1_gateway_proto_rawDesc)))
+	})
+	return file_magpie_v1_gateway_proto_rawDescData
+}
+
+var file_magpie_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_magpie_v1_gateway_proto_goTypes = []any{
-	(*PublishRequest)(nil),  // 0: magpie.v1.PublishRequest
-	(*PublishResponse)(nil), // 1: magpie.v1.PublishResponse
+	(*SubscriptionsRequest)(nil),  // 0: magpie.v1.SubscriptionsRequest
+	(*SubscriptionsResponse)(nil), // 1: magpie.v1.SubscriptionsResponse
+	(*SubscriptionLag)(nil),       // 2: magpie.v1.SubscriptionLag
+	(*Position)(nil),              // 3: magpie.v1.Position
+	(*PublishRequest)(nil),        // 4: magpie.v1.PublishRequest
+	(*PublishResponse)(nil),       // 5: magpie.v1.PublishResponse
 }
 var file_magpie_v1_gateway_proto_depIdxs = []int32{
-	0, // 0: magpie.v1.GatewayService.Publish:input_type -> magpie.v1.PublishRequest
-	1, // 1: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
-	1, // [1:2] is the sub-list for method output_type
-	0, // [0:1] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	2, // 0: magpie.v1.SubscriptionsResponse.subscriptions:type_name -> magpie.v1.SubscriptionLag
+	3, // 1: magpie.v1.SubscriptionLag.position:type_name -> magpie.v1.Position
+	4, // 2: magpie.v1.GatewayService.Publish:input_type -> magpie.v1.PublishRequest
+	0, // 3: magpie.v1.GatewayService.Subscriptions:input_type -> magpie.v1.SubscriptionsRequest
+	5, // 4: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
+	1, // 5: magpie.v1.GatewayService.Subscriptions:output_type -> magpie.v1.SubscriptionsResponse
+	4, // [4:6] is the sub-list for method output_type
+	2, // [2:4] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_magpie_v1_gateway_proto_init() }
@@ -57,12 +301,13 @@ func file_magpie_v1_gateway_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_magpie_v1_gateway_proto_rawDesc), len(file_magpie_v1_gateway_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   0,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_magpie_v1_gateway_proto_goTypes,
 		DependencyIndexes: file_magpie_v1_gateway_proto_depIdxs,
+		MessageInfos:      file_magpie_v1_gateway_proto_msgTypes,
 	}.Build()
 	File_magpie_v1_gateway_proto = out.File
 	file_magpie_v1_gateway_proto_goTypes = nil

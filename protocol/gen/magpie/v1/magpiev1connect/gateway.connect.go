@@ -37,12 +37,18 @@ const (
 const (
 	// GatewayServicePublishProcedure is the fully-qualified name of the GatewayService's Publish RPC.
 	GatewayServicePublishProcedure = "/magpie.v1.GatewayService/Publish"
+	// GatewayServiceSubscriptionsProcedure is the fully-qualified name of the GatewayService's
+	// Subscriptions RPC.
+	GatewayServiceSubscriptionsProcedure = "/magpie.v1.GatewayService/Subscriptions"
 )
 
 // GatewayServiceClient is a client for the magpie.v1.GatewayService service.
 type GatewayServiceClient interface {
 	// Publish appends one message, or several in their order, to a channel.
 	Publish(context.Context, *connect.Request[v1.PublishRequest]) (*connect.Response[v1.PublishResponse], error)
+	// Subscriptions tells which subscriptions are behind their channels, on the node that is asked. It takes the right to
+	// call sys.subscriptions.
+	Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error)
 }
 
 // NewGatewayServiceClient constructs a client for the magpie.v1.GatewayService service. By default,
@@ -62,12 +68,19 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("Publish")),
 			connect.WithClientOptions(opts...),
 		),
+		subscriptions: connect.NewClient[v1.SubscriptionsRequest, v1.SubscriptionsResponse](
+			httpClient,
+			baseURL+GatewayServiceSubscriptionsProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Subscriptions")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // gatewayServiceClient implements GatewayServiceClient.
 type gatewayServiceClient struct {
-	publish *connect.Client[v1.PublishRequest, v1.PublishResponse]
+	publish       *connect.Client[v1.PublishRequest, v1.PublishResponse]
+	subscriptions *connect.Client[v1.SubscriptionsRequest, v1.SubscriptionsResponse]
 }
 
 // Publish calls magpie.v1.GatewayService.Publish.
@@ -75,10 +88,18 @@ func (c *gatewayServiceClient) Publish(ctx context.Context, req *connect.Request
 	return c.publish.CallUnary(ctx, req)
 }
 
+// Subscriptions calls magpie.v1.GatewayService.Subscriptions.
+func (c *gatewayServiceClient) Subscriptions(ctx context.Context, req *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error) {
+	return c.subscriptions.CallUnary(ctx, req)
+}
+
 // GatewayServiceHandler is an implementation of the magpie.v1.GatewayService service.
 type GatewayServiceHandler interface {
 	// Publish appends one message, or several in their order, to a channel.
 	Publish(context.Context, *connect.Request[v1.PublishRequest]) (*connect.Response[v1.PublishResponse], error)
+	// Subscriptions tells which subscriptions are behind their channels, on the node that is asked. It takes the right to
+	// call sys.subscriptions.
+	Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error)
 }
 
 // NewGatewayServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -94,10 +115,18 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("Publish")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceSubscriptionsHandler := connect.NewUnaryHandler(
+		GatewayServiceSubscriptionsProcedure,
+		svc.Subscriptions,
+		connect.WithSchema(gatewayServiceMethods.ByName("Subscriptions")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/magpie.v1.GatewayService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case GatewayServicePublishProcedure:
 			gatewayServicePublishHandler.ServeHTTP(w, r)
+		case GatewayServiceSubscriptionsProcedure:
+			gatewayServiceSubscriptionsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -109,4 +138,8 @@ type UnimplementedGatewayServiceHandler struct{}
 
 func (UnimplementedGatewayServiceHandler) Publish(context.Context, *connect.Request[v1.PublishRequest]) (*connect.Response[v1.PublishResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Publish is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Subscriptions is not implemented"))
 }
