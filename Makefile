@@ -16,7 +16,7 @@ BENCHTIME ?= 1s
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help run build test lint generate check-generated fuzz autobahn bench bench-peers setup clean
+.PHONY: help run build test lint generate check-generated fuzz autobahn bench bench-peers faults setup clean
 
 help: ## print these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -44,6 +44,9 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 
 autobahn: ## run the Autobahn WebSocket test suite, all of it; needs Python 2.7
 	@scripts/autobahn
+
+faults: ## break a gateway in many ways and check what it promised; LONG=1 for 100 kills, SEED=7 to repeat a run
+	@scripts/faults $(if $(LONG),--long) $(if $(SEED),--seed '$(SEED)')
 
 bench: ## run the micro-benchmarks of the internal packages, each for BENCHTIME (1s)
 	go test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./internal/...

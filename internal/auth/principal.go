@@ -61,6 +61,7 @@ func (p *Principal) owns(name wire.ChannelName) bool {
 func (p *Principal) denied(action Action, name wire.ChannelName) error {
 	remedy := "grant it in the rights of the credential"
 	switch p.Method {
+	case MethodInternal, MethodDevelopment:
 	case MethodJWT:
 		remedy = "issue a token whose claim magpie." + action.String() + " covers it, or widen auth.default_rights." + action.String()
 	case MethodAPIKey:
