@@ -109,7 +109,7 @@ func (k *cursor) gap(g *wire.Gap) item {
 	switch {
 	case g.Epoch != "" && g.Epoch != k.last.Epoch:
 		after = wire.Position{Epoch: g.Epoch, Offset: g.ToOffset}
-	case g.Reason == wire.GapRetention && g.ToOffset > k.last.Offset:
+	case (g.Reason == wire.GapRetention || g.Reason == wire.GapDamage) && g.ToOffset > k.last.Offset:
 		after.Offset = g.ToOffset
 	}
 	return item{

@@ -134,6 +134,7 @@ const (
 	GapRetention   = wire.GapRetention  // the entries are no longer kept
 	GapEpoch       = wire.GapEpoch      // the position was of another numbering
 	GapBeyondTail  = wire.GapBeyondTail // the position has not been reached by this numbering
+	GapDamage      = wire.GapDamage     // the gateway's disk could not give the entries back
 	GapUnexplained = "unexplained"      // the gateway skipped offsets and did not say why: a fault of the gateway
 )
 

@@ -225,6 +225,9 @@ func TestGaps(t *testing.T) {
 		p.messages(10, 10)
 		p.messages(13, 13)
 		expectEvents(t, s, "1", "2..9 retention", "10", "11..12 unexplained", "13")
+		p.send(`{"type":"gap","channel":"c","epoch":"k","fromOffset":14,"toOffset":20,"reason":"damage"}`)
+		p.messages(21, 21)
+		expectEvents(t, s, "14..20 damage", "21")
 		if stats := s.Stats(); stats.Unexplained != 1 {
 			t.Errorf("stats are %+v", stats)
 		}

@@ -46,6 +46,6 @@ export class Cursor {
 
   /** Moves past entries that are lost. The range of another epoch says nothing about this one. */
   lose(gap: GapFrame): void {
-    if (gap.reason === "retention") this.skip({ epoch: gap.epoch, offset: gap.toOffset ?? 0 });
+    if (gap.reason === "retention" || gap.reason === "damage") this.skip({ epoch: gap.epoch, offset: gap.toOffset ?? 0 });
   }
 }

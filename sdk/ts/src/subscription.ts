@@ -18,7 +18,7 @@ export interface SubscribeOptions {
   onMessage(message: MessageFrame): void;
   /** Hears of messages that cannot be delivered any more. */
   onGap?(gap: GapFrame): void;
-  /** Hears that messages were skipped by the filter up to this position. */
+  /** Hears that messages were skipped on purpose up to this position: newer ones of their keys follow. */
   onPosition?(position: Position): void;
   /** Hears that delivery begins, on each line. */
   onSubscribed?(frame: SubscribedFrame): void;

@@ -104,10 +104,12 @@ describe("a subscription", () => {
     messages(socket, 21);
     socket.receive({ type: "gap", channel, epoch: "k1", fromOffset: 22, toOffset: 30, reason: "retention" });
     messages(socket, 31);
+    socket.receive({ type: "gap", channel, epoch: "k1", fromOffset: 32, toOffset: 40, reason: "damage" });
+    messages(socket, 41);
     expect(seen.errors).toEqual([]);
-    expect(seen.gaps).toHaveLength(1);
-    expect(seen.offsets).toEqual([1, 9, 21, 31]);
-    expect(subscription.position).toEqual({ epoch: "k1", offset: 31 });
+    expect(seen.gaps).toHaveLength(2);
+    expect(seen.offsets).toEqual([1, 9, 21, 31, 41]);
+    expect(subscription.position).toEqual({ epoch: "k1", offset: 41 });
   });
 
   it("reports a jump whose prev was never delivered", async () => {
