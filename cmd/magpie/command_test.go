@@ -54,6 +54,15 @@ func TestMistakesInTheCommandLine(t *testing.T) {
 		"pub a --count 0":                  "expected at least 1",
 		"pub a --bytes /does/not/exist":    "no such file",
 		"pub a --tag b":                    "must be formatted as key=value",
+		"history":                          "the channel is missing",
+		"history a b":                      `"b" is one argument too many`,
+		"history a --limit -1":             "expected 0 or more",
+		"history a --last 1 --from 3":      "--last and --from exclude each other",
+		"history a --last 1 --until 1m":    "--last and --until exclude each other",
+		"history a --since never":          "--since \"never\": expected a duration",
+		"history a --until never":          "--until \"never\": expected a duration",
+		"history a --from x":               "expected an offset",
+		"history a..b":                     "empty word",
 		"tail":                             "the file is missing",
 		"tail a --lines -1":                "expected 0 or more",
 		"tail a --from-start --lines 3":    "exclude each other",
@@ -86,7 +95,7 @@ func TestNoGateway(t *testing.T) {
 	host := listener.Addr().String()
 	listener.Close() // now nobody listens there
 	want := "magpie: no gateway at " + host + ": start one with `make run` or name it with --url\n"
-	for _, line := range []string{"sub a", "pub a {}", "tail a.log", "lag"} {
+	for _, line := range []string{"sub a", "history a", "pub a {}", "tail a.log", "lag"} {
 		stdout, stderr, status := inProcess(t, map[string]string{"MAGPIE_URL": "ws://" + host + "/ws"}, strings.Fields(line)...)
 		if status != exitFailed || stdout != "" || stderr != want {
 			t.Errorf("magpie %s: status %d, stdout %q, stderr %q", line, status, stdout, stderr)

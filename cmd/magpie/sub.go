@@ -93,14 +93,20 @@ func parseFrom(s string) (magpieclient.Start, error) {
 }
 
 func parseSince(s string, now time.Time) (magpieclient.Start, error) {
+	at, err := parseTime("--since", s, now)
+	return magpieclient.Since(at), err
+}
+
+// parseTime reads what a flag says of a time: how long ago it was, or when.
+func parseTime(flag, s string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
-		return magpieclient.Since(now.Add(-ago)), nil
+		return now.Add(-ago), nil
 	}
 	at, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return magpieclient.Start{}, usagef("--since %q: expected a duration, such as 10m, or a time, such as 2026-01-31T10:00:00Z", s)
+		return time.Time{}, usagef("%s %q: expected a duration, such as 10m, or a time, such as 2026-01-31T10:00:00Z", flag, s)
 	}
-	return magpieclient.Since(at), nil
+	return at, nil
 }
 
 // receive prints the messages of all channels.
@@ -242,6 +248,8 @@ func describeGap(g *magpieclient.Gap) string {
 		return fmt.Sprintf("%s: the numbering began anew (epoch %s); messages since the last one printed may be missing", g.Channel, g.Epoch)
 	case magpieclient.GapBeyondTail:
 		return missing + ": the channel has not come that far"
+	case magpieclient.GapDamage:
+		return missing + ": the gateway's disk could not give them back"
 	default:
 		return missing + ": " + g.Reason
 	}

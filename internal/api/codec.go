@@ -71,21 +71,33 @@ func (protobufCodec) Unmarshal(data []byte, message any) error {
 	if own, ok := message.(proto.Message); ok {
 		return proto.Unmarshal(data, own)
 	}
-	publish, ok := message.(*wire.Publish)
-	if !ok {
-		return fmt.Errorf("api: %T is no request of this service", message)
+	body, err := bodyOf(message)
+	if err != nil {
+		return err
 	}
-	frame := protowire.AppendTag(make([]byte, 0, len(data)+16), protowire.Number(wire.TypePublish), protowire.BytesType)
+	frame := protowire.AppendTag(make([]byte, 0, len(data)+16), protowire.Number(body.Type()), protowire.BytesType)
 	frame = protowire.AppendBytes(frame, data)
 	var f wire.Frame
 	if err := new(wire.Decoder).Decode(wire.Protobuf, frame, &f); err != nil {
 		return sentence(err)
 	}
-	decoded, ok := f.Body.(*wire.Publish)
-	if !ok {
-		return fmt.Errorf("api: a publish was decoded as %T", f.Body)
+	switch decoded := f.Body.(type) {
+	case *wire.Publish:
+		return put(message, decoded)
+	case *wire.History:
+		return put(message, decoded)
+	default:
+		return fmt.Errorf("api: %T is no request of this service", message)
 	}
-	*publish = *decoded
+}
+
+// put copies what was decoded to where Connect wants it.
+func put[T any](message any, decoded *T) error {
+	m, ok := message.(*T)
+	if !ok {
+		return fmt.Errorf("api: a %T was decoded as %T", message, decoded)
+	}
+	*m = *decoded
 	return nil
 }
 

@@ -39,7 +39,9 @@ func NewGatewayHandler(opts GatewayOptions) (path string, handler http.Handler) 
 	)
 	mux := http.NewServeMux()
 	mux.Handle(magpiev1connect.GatewayServicePublishProcedure,
-		connect.NewUnaryHandler(magpiev1connect.GatewayServicePublishProcedure, publisher(opts.Hub), common))
+		connect.NewUnaryHandler(magpiev1connect.GatewayServicePublishProcedure, onBehalf(opts.Hub.PublishWait), common))
+	mux.Handle(magpiev1connect.GatewayServiceHistoryProcedure,
+		connect.NewUnaryHandler(magpiev1connect.GatewayServiceHistoryProcedure, onBehalf(opts.Hub.HistoryWait), common))
 	mux.Handle(magpiev1connect.GatewayServiceSubscriptionsProcedure,
 		connect.NewUnaryHandler(magpiev1connect.GatewayServiceSubscriptionsProcedure, surveyor(opts.Shards), common))
 	errorWriter := connect.NewErrorWriter()
@@ -102,17 +104,18 @@ func admit(opts GatewayOptions, r *http.Request) (context.Context, error) {
 	return context.WithValue(r.Context(), principalKey{}, principal), nil
 }
 
-func publisher(h *hub.Hub) func(context.Context, *connect.Request[wire.Publish]) (*connect.Response[wire.Published], error) {
-	return func(ctx context.Context, r *connect.Request[wire.Publish]) (*connect.Response[wire.Published], error) {
+// onBehalf has a method answered by do, on behalf of whoever was admitted.
+func onBehalf[Q, A any](do func(context.Context, *auth.Principal, *Q) (*A, error)) func(context.Context, *connect.Request[Q]) (*connect.Response[A], error) {
+	return func(ctx context.Context, r *connect.Request[Q]) (*connect.Response[A], error) {
 		principal, ok := ctx.Value(principalKey{}).(*auth.Principal)
 		if !ok {
 			return nil, connect.NewError(connect.CodeInternal, errors.New("the request was not admitted"))
 		}
-		published, err := h.PublishWait(ctx, principal, r.Msg)
+		answer, err := do(ctx, principal, r.Msg)
 		if err != nil {
 			return nil, connectError(err)
 		}
-		return connect.NewResponse(published), nil
+		return connect.NewResponse(answer), nil
 	}
 }
 

@@ -56,6 +56,7 @@ func hubFigures(h *hub.Hub) []figure {
 		{"magpie_messages_published_total", "Messages appended to channels.", true, m.Published.Load},
 		{"magpie_messages_duplicate_total", "Messages that were published again and recognised.", true, m.Duplicates.Load},
 		{"magpie_publish_errors_total", "Publishes that were refused or failed.", true, m.PublishErrors.Load},
+		{"magpie_history_pages_total", "Pages of history answered.", true, m.Pages.Load},
 		{"magpie_calls_total", "Calls answered.", true, m.Calls.Load},
 		{"magpie_call_errors_total", "Calls that failed.", true, m.CallErrors.Load},
 		{"magpie_channels", "Channels in memory.", false, func() int64 { return int64(h.Engine().Stats().Channels) }},

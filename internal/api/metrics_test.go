@@ -68,6 +68,9 @@ func TestMetricsMove(t *testing.T) {
 	if err := r.hub.Enter(); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := r.hub.HistoryWait(t.Context(), &auth.Principal{UserID: "ann"}, &wire.History{Channel: "user.ann"}); err != nil {
+		t.Error(err)
+	}
 	caller := &auth.Principal{UserID: "ann"}
 	if _, _, err := r.hub.Call(caller, &wire.Call{Method: "magpie.echo"}); err == nil {
 		t.Error("a caller without the right was served")
@@ -94,9 +97,10 @@ func TestMetricsMove(t *testing.T) {
 		"magpie_messages_published_total":      3,
 		"magpie_messages_duplicate_total":      1,
 		"magpie_publish_errors_total":          1,
+		"magpie_history_pages_total":           1,
 		"magpie_calls_total":                   0,
 		"magpie_call_errors_total":             1,
-		"magpie_channels":                      1,
+		"magpie_channels":                      2, // one is that whose past was asked for
 		"magpie_channel_memory_limit_bytes":    64 << 20,
 		"magpie_channel_chunks_relieved_total": 0,
 		"magpie_channel_loads_total":           0,

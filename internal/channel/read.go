@@ -107,22 +107,6 @@ func (l *Log) Time(offset wire.Offset) (milliseconds int64, ok bool) {
 	return recordTime(c.entry(int(offset - c.first))), true
 }
 
-// Entries returns at most limit entries from the given offset on, or from the head where that is later, and the offset
-// of the first of them.
-func (l *Log) Entries(from wire.Offset, limit int) (first wire.Offset, entries []Entry) {
-	tail := l.Tail()
-	first = max(from, l.Head())
-	for offset := first; offset <= tail && len(entries) < limit; offset++ {
-		c := l.chunkOf(offset)
-		if c == nil { // trimmed meanwhile, or in the store: what was found before is of no use
-			first, entries = offset+1, nil
-			continue
-		}
-		entries = append(entries, Entry(c.entry(int(offset-c.first))))
-	}
-	return first, entries
-}
-
 // since returns the first offset in memory whose timestamp is at least t, Tail()+1 when there is none.
 func (l *Log) since(t int64) wire.Offset {
 	tail := l.Tail()

@@ -23,11 +23,10 @@ type Engine interface {
 	// created when needed.
 	Watch(name wire.ChannelName, w *channel.Watch) (*channel.Log, error)
 
-	// Read reads at most limit entries of the channel, from the given offset on or, where that is not kept any more, from
-	// the oldest kept, and calls done exactly once: on any goroutine, possibly before Read returns. A page may have fewer
-	// entries than there are; it is empty only when from is beyond the tail. Errors are *wire.Error; data_loss tells that
-	// the entry at from was kept, and cannot be read any more.
-	Read(name wire.ChannelName, from wire.Offset, limit int, done func(Page, error))
+	// Read answers a query from the channel's log, which is created when needed, and calls done exactly once: on any
+	// goroutine, possibly before Read returns. A run may have fewer entries than the query allows. Errors are *wire.Error;
+	// what cannot be read any more is no error, but a gap in the run.
+	Read(name wire.ChannelName, q channel.Query, done func(channel.Run, error))
 
 	// Stats tells what the engine holds.
 	Stats() Stats
@@ -41,14 +40,6 @@ type Preparer interface {
 	// Prepare reports whether Watch would return the channel at once. If not, the channel is fetched, and ready is called
 	// once, on any goroutine, when it is there or cannot be had; Watch tells which.
 	Prepare(name wire.ChannelName, ready func()) bool
-}
-
-// Page is a run of a channel's entries.
-type Page struct {
-	Epoch   wire.Epoch
-	First   wire.Offset // of the first entry; the others follow it without a hole
-	Tail    wire.Offset // the newest offset of the channel when the page was read
-	Entries []channel.Entry
 }
 
 // Stats tells what an engine holds.

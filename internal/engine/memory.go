@@ -110,15 +110,13 @@ func (e *Memory) Watch(name wire.ChannelName, w *channel.Watch) (*channel.Log, e
 }
 
 // Read implements [Engine]; done is called before it returns.
-func (e *Memory) Read(name wire.ChannelName, from wire.Offset, limit int, done func(Page, error)) {
+func (e *Memory) Read(name wire.ChannelName, q channel.Query, done func(channel.Run, error)) {
 	log, err := e.open(name)
 	if err != nil {
-		done(Page{}, err)
+		done(channel.Run{}, err)
 		return
 	}
-	p := Page{Epoch: log.Epoch(), Tail: log.Tail()}
-	p.First, p.Entries = log.Entries(from, limit)
-	done(p, nil)
+	done(log.Run(&q, channel.Archive{}), nil)
 }
 
 // Stats implements [Engine].

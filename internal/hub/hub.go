@@ -3,6 +3,7 @@
 //
 //	hub.go      Hub, and who may come in
 //	publish.go  messages on their way to the engine
+//	history.go  pages of what the engine keeps
 //	call.go     methods the gateway itself answers
 //	handle.go   methods that the embedding program serves
 //	workers.go  where these run
@@ -134,7 +135,7 @@ func (h *Hub) Drain() { h.draining.Store(true) }
 // Draining reports whether Drain was called.
 func (h *Hub) Draining() bool { return h.draining.Load() }
 
-// Close refuses publishes from now on, and ends the calls that are under way: the engine is about to close.
+// Close refuses publishes and reads from now on, and ends the calls that are under way: the engine is about to close.
 func (h *Hub) Close() {
 	h.closed.Store(true)
 	h.cancel()

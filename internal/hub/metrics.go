@@ -10,6 +10,7 @@ type Metrics struct {
 	Published      atomic.Int64
 	Duplicates     atomic.Int64
 	PublishErrors  atomic.Int64
+	Pages          atomic.Int64 // of history
 	Calls          atomic.Int64
 	CallErrors     atomic.Int64
 }

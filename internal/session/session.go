@@ -202,6 +202,8 @@ func (s *Session) dispatch(requestID string, body wire.Body) {
 		s.unsubscribe(requestID, b)
 	case *wire.Publish:
 		s.publish(requestID, b)
+	case *wire.History:
+		s.history(requestID, b)
 	case *wire.Call:
 		s.call(requestID, b)
 	case *wire.Ping:
@@ -216,7 +218,7 @@ func (s *Session) dispatch(requestID string, body wire.Body) {
 	case *wire.Reply, *wire.Progress, *wire.Error:
 		s.shard.Metrics.Late.Add(1) // the gateway has no call open with this client
 	default:
-		s.fail(requestID, wire.Errorf(wire.CodeInvalidArgument, "a frame of type %q is sent by the gateway only: expected connect, subscribe, unsubscribe, publish, call or ping", body.Type()))
+		s.fail(requestID, wire.Errorf(wire.CodeInvalidArgument, "a frame of type %q is sent by the gateway only: expected connect, subscribe, unsubscribe, publish, history, call or ping", body.Type()))
 	}
 }
 

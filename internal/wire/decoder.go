@@ -45,6 +45,8 @@ type bodies struct {
 	ping         Ping
 	pong         Pong
 	goodbye      Goodbye
+	history      History
+	page         Page
 }
 
 // take returns the body of that type, which is known, as a zero value.
@@ -88,6 +90,10 @@ func (b *bodies) take(t Type) Body {
 		return cleared(&b.pong)
 	case TypeGoodbye:
 		return cleared(&b.goodbye)
+	case TypeHistory:
+		return cleared(&b.history)
+	case TypePage:
+		return cleared(&b.page)
 	case TypeError: // kept by those who receive it
 	}
 	return new(Error)

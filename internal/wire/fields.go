@@ -77,15 +77,19 @@ func (*Subscribe) Type() Type { return TypeSubscribe }
 
 func (b *Subscribe) fields(c coder) {
 	c.text(at(1, "channel"), (*string)(&b.Channel))
-	from := at(2, "from")
-	c.record(from, &b.From, b.From.Kind != StartNow)
+	startOf(c, at(2, "from"), &b.From)
+	c.text(at(3, "filter"), &b.Filter)
+}
+
+// startOf shows a start that may be missing, and refuses one that says nothing, or too much.
+func startOf(c coder, from field, s *Start) {
+	c.record(from, s, s.Kind != StartNow)
 	switch {
-	case b.From.Kind == startMixed:
+	case s.Kind == startMixed:
 		c.refuse(from, "mixes forms of a start: expected only one of {epoch, offset}, {offset}, {last} and {time}")
-	case b.From.Kind == StartNow && c.has(from):
+	case s.Kind == StartNow && c.has(from):
 		c.refuse(from, "names no start: expected {epoch, offset}, {offset}, {last} or {time}")
 	}
-	c.text(at(3, "filter"), &b.Filter)
 }
 
 func (b *Start) fields(c coder) {
@@ -105,7 +109,7 @@ func (b *Start) fields(c coder) {
 	b.choose(c.has(offset), c.has(last), c.has(start))
 }
 
-// startMixed is the kind of a start that was given in more than one form, until Subscribe refuses it.
+// startMixed is the kind of a start that was given in more than one form, until it is refused.
 const startMixed StartKind = 255
 
 // choose finds the kind of a start from the fields that a decoder met. An encoder met none.
@@ -251,6 +255,29 @@ func (b *Gap) fields(c coder) {
 	c.number(at(3, "fromOffset").always(), (*uint64)(&b.FromOffset))
 	c.number(at(4, "toOffset").always(), (*uint64)(&b.ToOffset))
 	c.text(at(5, "reason"), &b.Reason)
+}
+
+// Type is TypeHistory.
+func (*History) Type() Type { return TypeHistory }
+
+func (b *History) fields(c coder) {
+	c.text(at(1, "channel"), (*string)(&b.Channel))
+	startOf(c, at(2, "from"), &b.From)
+	c.integer(at(3, "limit").atMost(MaxPage), &b.Limit)
+	c.flag(at(4, "reverse"), &b.Reverse)
+}
+
+// Type is TypePage.
+func (*Page) Type() Type { return TypePage }
+
+func (b *Page) fields(c coder) {
+	c.text(at(1, "channel"), (*string)(&b.Channel))
+	c.text(at(2, "epoch"), (*string)(&b.Epoch))
+	c.number(at(3, "head").always(), (*uint64)(&b.Head))
+	c.number(at(4, "tail").always(), (*uint64)(&b.Tail))
+	optional(c, at(5, "gap"), &b.Gap)
+	c.list(at(6, "messages").always(), (*messages)(&b.Messages))
+	optional(c, at(7, "next"), &b.Next)
 }
 
 // Type is TypeCall.

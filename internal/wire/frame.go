@@ -31,6 +31,8 @@ const (
 	TypePing
 	TypePong
 	TypeGoodbye
+	TypeHistory
+	TypePage
 )
 
 // Frame is one frame of either direction.
@@ -65,7 +67,7 @@ const (
 	StartTime                      // {time}
 )
 
-// Start says where a subscription begins. The zero value is "from now".
+// Start says where a subscription or a page begins. The zero value is "from now", and for a page its nearest end.
 type Start struct {
 	Kind   StartKind
 	Epoch  Epoch  // StartPosition
@@ -235,6 +237,25 @@ type Gap struct {
 	FromOffset Offset
 	ToOffset   Offset
 	Reason     string
+}
+
+// History asks for a page of what a channel keeps.
+type History struct {
+	Channel ChannelName
+	From    Start // the page begins behind it or, in reverse, before it
+	Limit   int64 // of messages; 0 means DefaultPage
+	Reverse bool  // the newest first
+}
+
+// Page answers History. Its messages and its gap name no channel.
+type Page struct {
+	Channel  ChannelName
+	Epoch    Epoch
+	Head     Offset // the oldest offset kept; Tail+1 when nothing is
+	Tail     Offset // the newest offset
+	Gap      *Gap   // what is missing before the first message, in the order asked for; or nil
+	Messages []Message
+	Next     *Position // where to go on; nil at the end
 }
 
 // Call asks a peer to run a method.

@@ -104,7 +104,7 @@ func (e *jsonEncoder) record(f field, r record, present bool) {
 }
 
 func (e *jsonEncoder) list(f field, l list) {
-	if l.size() == 0 {
+	if l.size() == 0 && f.write == whenSet {
 		return
 	}
 	e.name(f)

@@ -3,12 +3,17 @@ package wire
 // The limits of what one frame may hold many of. They bound the work that one frame can ask for.
 const (
 	MaxBatch     = 1000 // messages of a publish, and their results
+	MaxPage      = 1000 // messages of a page
 	MaxPositions = 1000 // positions of a resume: as many channels as a session may reasonably follow
 )
+
+// DefaultPage is how many messages a page has at most where nothing is said of it.
+const DefaultPage = 100
 
 // The lists of the frames. Each is its slice under another name, so that showing it to a coder allocates nothing.
 type (
 	publications []Publication
+	messages     []Message
 	results      []PublishResult
 	positions    []ChannelPosition
 )
@@ -23,6 +28,11 @@ func (l *publications) size() int           { return len(*l) }
 func (l *publications) item(i int) record   { return &(*l)[i] }
 func (l *publications) extend(n int) record { return extend((*[]Publication)(l), n) }
 func (l *publications) limit() int          { return MaxBatch }
+
+func (l *messages) size() int           { return len(*l) }
+func (l *messages) item(i int) record   { return &(*l)[i] }
+func (l *messages) extend(n int) record { return extend((*[]Message)(l), n) }
+func (l *messages) limit() int          { return MaxPage }
 
 func (l *results) size() int           { return len(*l) }
 func (l *results) item(i int) record   { return &(*l)[i] }

@@ -18,7 +18,7 @@ type Client struct {
 	ctx    context.Context // done once the client is closed
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when nothing of the client runs any more
-	slots  chan struct{} // holds a token for each publish in flight
+	slots  chan struct{} // holds a token for each request in flight that may be asked again
 	demand chan struct{} // tells a reader that holds a full subscription that somebody else needs the line
 
 	mu            sync.Mutex // guards the fields below

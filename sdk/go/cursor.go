@@ -113,14 +113,18 @@ func (k *cursor) gap(g *wire.Gap) item {
 		after.Offset = g.ToOffset
 	}
 	return item{
-		event: &Gap{
-			Channel:    string(k.channel),
-			Epoch:      string(g.Epoch),
-			FromOffset: uint64(g.FromOffset),
-			ToOffset:   uint64(g.ToOffset),
-			Reason:     g.Reason,
-		},
+		event: gapOf(k.channel, g),
 		after: after,
+	}
+}
+
+func gapOf(channel wire.ChannelName, g *wire.Gap) *Gap {
+	return &Gap{
+		Channel:    string(channel),
+		Epoch:      string(g.Epoch),
+		FromOffset: uint64(g.FromOffset),
+		ToOffset:   uint64(g.ToOffset),
+		Reason:     g.Reason,
 	}
 }
 

@@ -23,6 +23,8 @@ func (c *Client) dispatch(l *line, f *wire.Frame) {
 	case *wire.Published:
 		answer := *body
 		c.onAnswer(f.RequestID, &answer)
+	case *wire.Page:
+		c.onAnswer(f.RequestID, keptPage(body))
 	case *wire.Reply:
 		answer := *body
 		answer.Payload.Bytes = bytes.Clone(body.Payload.Bytes)

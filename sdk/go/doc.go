@@ -42,6 +42,14 @@
 // A program that must continue where it stopped saves [Subscription.Position] once an event is dealt with, and starts
 // with [At] that position.
 //
+// # The past
+//
+// [Client.History] reads a page of what a channel keeps, forwards or backwards, from an offset or a time, and
+// [Client.HistoryEvents] goes through all of it:
+//
+//	options := magpieclient.HistoryOptions{From: magpieclient.Since(time.Now().Add(-time.Hour))}
+//	for event, err := range client.HistoryEvents(ctx, "order.update", options) {
+//
 // # Concurrency
 //
 // A Client may be used by any number of goroutines. Publishes are sent in the order in which [Client.PublishAsync] or
@@ -58,11 +66,12 @@
 //	request.go    what was asked and waits for its answer
 //	publish.go    Publish, PublishBatch, PublishAsync
 //	call.go       Call
+//	history.go    pages of a channel's past
 //	subscribe.go  Subscription
 //	cursor.go     where a subscription stands: repeats, gaps, jumps
 //	hold.go       what happens when a consumer is slower than its channel
 //	message.go    positions, payloads, messages and gaps
-//	start.go      where a subscription begins
+//	start.go      where a subscription or a page begins
 //	state.go      what the line does now
 //	error.go      what can go wrong
 package magpieclient

@@ -60,7 +60,7 @@ type Options struct {
 	HTTPClient *http.Client
 	// Header is sent with the upgrade request.
 	Header http.Header
-	// MaxInFlight is how many publishes may wait for their answers before Publish waits for room; 256 when 0.
+	// MaxInFlight is how many publishes and pages may wait for their answers before more wait for room; 256 when 0.
 	MaxInFlight int
 	// Buffer is how many events of one subscription may wait to be taken; 256 when 0.
 	Buffer int

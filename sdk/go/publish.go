@@ -83,17 +83,9 @@ func (c *Client) publish(ctx context.Context, body *wire.Publish) (*Publishing, 
 	if err := body.Channel.Check(); err != nil {
 		return nil, errorOf(wire.AsError(err))
 	}
-	select {
-	case c.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("publish to %s: %w", body.Channel, context.Cause(ctx))
-	case <-c.ctx.Done():
-		return nil, fmt.Errorf("publish to %s: %w", body.Channel, c.Err())
-	}
-	r, err := c.submit(ctx, body, true)
+	r, err := c.submitRepeatable(ctx, "publish to "+string(body.Channel), body)
 	if err != nil {
-		<-c.slots
-		return nil, fmt.Errorf("publish to %s: %w", body.Channel, err)
+		return nil, err
 	}
 	return &Publishing{channel: string(body.Channel), id: body.MessageID, request: r}, nil
 }

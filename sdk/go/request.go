@@ -3,6 +3,7 @@ package magpieclient
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ type request struct {
 	number uint64 // orders the requests
 	id     string
 	body   wire.Body
-	repeat bool // may be asked again: a publish, which its message id makes idempotent
+	repeat bool // may be asked again: history, and a publish, which its message id makes idempotent
 	done   chan struct{}
 
 	// Guarded by Client.mu until done is closed.
@@ -41,6 +42,23 @@ func (c *Client) submit(ctx context.Context, body wire.Body, repeat bool) (*requ
 	r.unhook = context.AfterFunc(ctx, func() { c.abandon(r, context.Cause(ctx)) })
 	c.send(r)
 	c.wantLine()
+	return r, nil
+}
+
+// submitRepeatable asks what may be asked again, once fewer than MaxInFlight of such requests are unanswered.
+func (c *Client) submitRepeatable(ctx context.Context, what string, body wire.Body) (*request, error) {
+	select {
+	case c.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	case <-c.ctx.Done():
+		return nil, fmt.Errorf("%s: %w", what, c.Err())
+	}
+	r, err := c.submit(ctx, body, true)
+	if err != nil {
+		<-c.slots
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
 	return r, nil
 }
 
@@ -96,7 +114,7 @@ func (c *Client) finish(r *request, answer wire.Body, err error) {
 	}
 }
 
-// refused handles an error in answer to a request: a publish that may succeed later is asked again; c.mu is held.
+// refused handles an error in answer to a request: what may be asked again and succeed then, is; c.mu is held.
 func (c *Client) refused(r *request, e *wire.Error) {
 	if !r.repeat || !e.Retryable {
 		c.finish(r, nil, errorOf(e))

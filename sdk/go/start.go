@@ -8,7 +8,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
-// Start says where a subscription begins. The zero value is [Now].
+// Start says where a subscription or a page of history begins. The zero value is [Now].
 type Start struct{ start wire.Start }
 
 // Now begins with the next message that is published.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/engine"
 	"github.com/magpie-bridge/magpie/internal/engine/diskengine"
 	"github.com/magpie-bridge/magpie/internal/wire"
@@ -111,7 +112,7 @@ func checkAcknowledged(t *testing.T, e engine.Engine, acknowledged map[wire.Chan
 	t.Helper()
 	var m wire.Message
 	for name, ids := range acknowledged {
-		page, err := read(e, name, 1, len(ids)+1)
+		page, err := read(e, name, channel.Query{Limit: len(ids) + 1, Bytes: 1 << 30})
 		if err != nil || len(page.Entries) != len(ids) || page.Epoch != epochs[name] {
 			t.Fatalf("%s: %d entries in %s, want %d in %s: %v", name, len(page.Entries), page.Epoch, len(ids), epochs[name], err)
 		}

@@ -143,17 +143,17 @@ func end(t *testing.T, e engine.Engine) {
 	}
 }
 
-func read(e engine.Engine, name wire.ChannelName, from wire.Offset, limit int) (page engine.Page, err error) {
+func read(e engine.Engine, name wire.ChannelName, q channel.Query) (run channel.Run, err error) {
 	done := make(chan struct{})
-	e.Read(name, from, limit, func(p engine.Page, failure error) {
-		page, err = p, failure
+	e.Read(name, q, func(r channel.Run, failure error) {
+		run, err = r, failure
 		close(done)
 	})
 	select {
 	case <-done:
-		return page, err
+		return run, err
 	case <-time.After(wait):
-		return page, fmt.Errorf("read %s from %d was never answered", name, from)
+		return run, fmt.Errorf("read %s from %+v was never answered", name, q.From)
 	}
 }
 

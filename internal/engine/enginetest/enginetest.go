@@ -4,7 +4,7 @@
 //	enginetest.go  Run, and what the tests share
 //	append.go      numbering, idempotency, copies
 //	watch.go       logs to read, and being told of them
-//	read.go        pages from a position
+//	read.go        pages, in both directions
 //	reopen.go      what is there again after a restart
 //	together.go    many publishers and readers at once
 package enginetest
@@ -34,7 +34,10 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		"WatchTellsOfWhatIsAppended":    watchTellsOfWhatIsAppended,
 		"UnwatchEndsIt":                 unwatchEndsIt,
 		"EverythingIsReadable":          everythingIsReadable,
-		"ReadsFromAPosition":            readsFromAPosition,
+		"ReadsPages":                    readsPages,
+		"ReadsFromEveryStart":           readsFromEveryStart,
+		"ReadsByTime":                   readsByTime,
+		"ReadsWithinBytes":              readsWithinBytes,
 		"ReadsOfNothing":                readsOfNothing,
 		"StatsCount":                    statsCount,
 		"PublishersTogether":            publishersTogether,

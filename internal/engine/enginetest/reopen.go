@@ -105,7 +105,7 @@ func everythingIsThere(t *testing.T, r reopener) {
 	var m wire.Message
 	for c := range channels {
 		w := watch(t, e, wire.ChannelName(fmt.Sprint("c", c)))
-		page := read(t, e, w.log.Name(), 1, each)
+		page := read(t, e, w.log.Name(), channel.Query{Limit: each, Bytes: plenty})
 		if w.log.Tail() != each || len(page.Entries) != each {
 			t.Fatalf("%s has the tail %d and %d entries, want %d", w.log.Name(), w.log.Tail(), len(page.Entries), each)
 		}

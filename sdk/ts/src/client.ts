@@ -2,7 +2,8 @@ import { Caller, type CallOptions } from "./caller.js";
 import type { CloseReason } from "./close.js";
 import { Connection } from "./connection.js";
 import { MagpieError } from "./errors.js";
-import type { Frame, Publication, ReplyFrame, SubscribedFrame } from "./frames.js";
+import type { Frame, PageFrame, Publication, ReplyFrame, SubscribedFrame } from "./frames.js";
+import { Historian, type HistoryOptions } from "./historian.js";
 import { type ClientOptions, resolveOptions } from "./options.js";
 import type { Payload } from "./payload.js";
 import { type Position, sizeOf } from "./position.js";
@@ -24,6 +25,7 @@ export class Client {
   readonly #requests = new RequestTable();
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #publisher: Publisher;
+  readonly #historian: Historian;
   readonly #caller: Caller;
   readonly #states = new Signal<ConnectionState>();
   readonly #errors = new Signal<MagpieError>();
@@ -51,6 +53,7 @@ export class Client {
       forget: (subscription) => { this.#forget(subscription); },
     };
     this.#publisher = new Publisher(this.#host, resolved.publishTimeoutMs);
+    this.#historian = new Historian(this.#host, resolved.callTimeoutMs);
     this.#caller = new Caller(this.#host, resolved.callTimeoutMs);
   }
 
@@ -100,6 +103,16 @@ export class Client {
     return this.#publisher.batch(channel, publications);
   }
 
+  /** Reads a page of what a channel keeps. It is asked for again when the line breaks. */
+  history(channel: string, options: HistoryOptions = {}): Promise<PageFrame> {
+    return this.#historian.page(channel, options);
+  }
+
+  /** Reads one page after another, until there is nothing more in that direction. */
+  historyPages(channel: string, options: HistoryOptions = {}): AsyncGenerator<PageFrame, void, undefined> {
+    return this.#historian.pages(channel, options);
+  }
+
   /** Calls a method and waits for its reply. */
   call(method: string, payload: Payload = {}, options: CallOptions = {}): Promise<ReplyFrame> {
     return this.#caller.call(method, payload, options);
@@ -121,6 +134,7 @@ export class Client {
   #resume(resumed: boolean): void {
     for (const subscription of this.#subscriptions.values()) subscription.resume(resumed);
     this.#publisher.resume();
+    this.#historian.resume();
   }
 
   #suspend(reason: CloseReason): void {
@@ -128,8 +142,11 @@ export class Client {
     for (const subscription of this.#subscriptions.values()) subscription.suspend();
     this.#caller.fail();
     this.#publisher.suspend();
+    this.#historian.suspend();
     if (this.#connection.state.kind === "closed") {
-      this.#publisher.fail(reason.error ?? new MagpieError("unavailable", `the line was closed: ${reason.reason}`));
+      const error = reason.error ?? new MagpieError("unavailable", `the line was closed: ${reason.reason}`);
+      this.#publisher.fail(error);
+      this.#historian.fail(error);
     }
   }
 
@@ -150,6 +167,7 @@ export class Client {
         else this.#requests.answer(frame);
         return;
       case "published":
+      case "page":
       case "reply":
       case "progress":
       case "error":

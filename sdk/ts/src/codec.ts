@@ -1,5 +1,5 @@
 import { Fields, FormatError, isObject } from "./fields.js";
-import type { ErrorBody, Frame, Publication, PublishResultBody } from "./frames.js";
+import type { ErrorBody, Frame, HistoryMessage, Publication, PublishResultBody } from "./frames.js";
 import type { Json, Payload } from "./payload.js";
 import type { Position, Start } from "./position.js";
 
@@ -88,31 +88,32 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
     ...readPublishResult(f),
     results: f.list("results")?.map(readPublishResult),
   }),
-  message: (f) => ({
-    type: "message",
-    channel: f.text("channel"),
-    offset: f.count("offset"),
-    prev: f.integer("prev"),
-    messageId: f.string("messageId"),
-    key: f.string("key"),
-    publisher: f.string("publisher"),
-    timestamp: f.count("timestamp"),
-    tags: f.pairs("tags"),
-    meta: f.pairs("meta"),
-    ...readPayload(f),
-  }),
+  message: (f) => ({ type: "message", channel: f.text("channel"), ...readMessage(f) }),
   position: (f) => ({
     type: "position",
     channel: f.text("channel"),
     position: readPosition(f.required("position")),
   }),
-  gap: (f) => ({
-    type: "gap",
+  gap: (f) => ({ type: "gap", channel: f.text("channel"), ...readGap(f) }),
+  history: (f, requestId) => ({
+    type: "history",
+    requestId,
+    channel: f.text("channel"),
+    from: readStart(f.fields("from")),
+    // What stands for the default is left out.
+    limit: f.integer("limit") || undefined,
+    reverse: f.boolean("reverse") || undefined,
+  }),
+  page: (f, requestId) => ({
+    type: "page",
+    requestId,
     channel: f.text("channel"),
     epoch: f.text("epoch"),
-    fromOffset: f.integer("fromOffset"),
-    toOffset: f.integer("toOffset"),
-    reason: f.text("reason"),
+    head: f.count("head"),
+    tail: f.count("tail"),
+    gap: optional(f.fields("gap"), readGap),
+    messages: f.list("messages")?.map(readMessage) ?? [],
+    next: optional(f.fields("next"), readPosition),
   }),
   call: (f, requestId) => ({
     type: "call",
@@ -141,6 +142,33 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
 
 function readPosition(f: Fields): Position {
   return { epoch: f.text("epoch"), offset: f.count("offset") };
+}
+
+function readMessage(f: Fields): HistoryMessage {
+  return {
+    offset: f.count("offset"),
+    prev: f.integer("prev"),
+    messageId: f.string("messageId"),
+    key: f.string("key"),
+    publisher: f.string("publisher"),
+    timestamp: f.count("timestamp"),
+    tags: f.pairs("tags"),
+    meta: f.pairs("meta"),
+    ...readPayload(f),
+  };
+}
+
+function readGap(f: Fields) {
+  return {
+    epoch: f.text("epoch"),
+    fromOffset: f.integer("fromOffset"),
+    toOffset: f.integer("toOffset"),
+    reason: f.text("reason"),
+  };
+}
+
+function optional<T>(f: Fields | undefined, read: (f: Fields) => T): T | undefined {
+  return f && read(f);
 }
 
 function readStart(f: Fields | undefined): Start | undefined {

@@ -132,6 +132,35 @@ export interface GapFrame {
   readonly reason: string;
 }
 
+/** Asks for a page of what a channel keeps. */
+export interface HistoryFrame {
+  readonly type: "history";
+  readonly requestId?: string;
+  readonly channel: string;
+  readonly from?: Start;
+  readonly limit?: number;
+  readonly reverse?: boolean;
+}
+
+/** A message of a page, which names the channel once for all of them. */
+export type HistoryMessage = Omit<MessageFrame, "type" | "channel">;
+
+/** The answer to history. */
+export interface PageFrame {
+  readonly type: "page";
+  readonly requestId?: string;
+  readonly channel: string;
+  readonly epoch: string;
+  /** The oldest offset kept, tail + 1 when nothing is. */
+  readonly head: number;
+  readonly tail: number;
+  /** What is missing before the first of the messages, in the order asked for. */
+  readonly gap?: Omit<GapFrame, "type" | "channel">;
+  readonly messages: readonly HistoryMessage[];
+  /** Where the next page begins; absent at the end. */
+  readonly next?: Position;
+}
+
 /** Asks a peer to run a method. */
 export interface CallFrame extends Payload {
   readonly type: "call";
@@ -218,6 +247,8 @@ export type Frame =
   | MessageFrame
   | PositionFrame
   | GapFrame
+  | HistoryFrame
+  | PageFrame
   | CallFrame
   | ReplyFrame
   | ProgressFrame
@@ -231,5 +262,5 @@ export type Frame =
 /** Frames that answer a request of this client. */
 export type Answer = Extract<
   Frame,
-  { readonly type: "connected" | "subscribed" | "unsubscribed" | "published" | "reply" | "progress" | "error" }
+  { readonly type: "connected" | "subscribed" | "unsubscribed" | "published" | "page" | "reply" | "progress" | "error" }
 >;

@@ -3,7 +3,8 @@
  * itself. Start at {@link Client}.
  *
  * - client.ts: the face of the package; connection.ts, line.ts: the line and its successors
- * - subscription.ts, cursor.ts: exactly-once delivery; publisher.ts: retried publishes; caller.ts: calls
+ * - subscription.ts, cursor.ts: exactly-once delivery; publisher.ts: retried publishes; historian.ts: the past;
+ *   repeater.ts: what both repeat; caller.ts: calls
  * - frames.ts, codec.ts, fields.ts: what crosses the line; close.ts, errors.ts: how things end
  * - backoff.ts, heartbeat.ts: policies, with the clock injected
  *
@@ -18,6 +19,7 @@ export { type ErrorCode, errorCodes, type ErrorOptions, MagpieError } from "./er
 export { FormatError } from "./fields.js";
 export type * from "./frames.js";
 export { type HeartbeatTimes } from "./heartbeat.js";
+export { type HistoryOptions } from "./historian.js";
 export { newMessageId } from "./ids.js";
 export { type ClientOptions, type TokenSource } from "./options.js";
 export { type Json, type JsonObject, type Pairs, type Payload } from "./payload.js";

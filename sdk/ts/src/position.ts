@@ -4,7 +4,7 @@ export interface Position {
   readonly offset: number;
 }
 
-/** Where a subscription begins; absent means "from now". A position or an offset is the last one seen. */
+/** Where a subscription or a page begins; absent means "from now", and for a page its nearest end. A position or an offset is the last one seen. */
 export type Start =
   | Position
   | { readonly offset: number }

@@ -1,15 +1,11 @@
-import type { CancelTimer, Clock } from "./clock.js";
 import { MagpieError } from "./errors.js";
-import type { Answer, Frame, Publication, PublishedFrame, PublishResultBody } from "./frames.js";
+import type { Frame, Publication, PublishedFrame, PublishResultBody } from "./frames.js";
 import { newMessageId } from "./ids.js";
 import type { Position } from "./position.js";
-import type { RequestTable } from "./requests.js";
+import { Repeater, type RepeaterHost } from "./repeater.js";
 
 /** How many publishes may wait for their answers; a program that is faster than its line hears of it. */
 export const maxPendingPublishes = 1_000;
-
-/** The wait before a refused publish is tried again, where the gateway names none. */
-const retryMs = 1_000;
 
 /** Where a message stands in its channel. */
 export interface PublishResult {
@@ -22,35 +18,21 @@ export interface PublishResult {
 /** The outcome of one message of a batch. */
 export type BatchResult = PublishResult | { readonly messageId: string; readonly error: MagpieError };
 
-/** What a publisher needs of its client. */
-export interface PublisherHost {
-  readonly clock: Clock;
-  readonly requests: RequestTable;
-  readonly connected: boolean;
-  send(frame: Frame): void;
-}
-
-interface Pending {
-  readonly frame: (requestId: string) => Frame;
-  readonly done: (answer: PublishedFrame) => void;
-  readonly failed: (error: MagpieError) => void;
-  cancelTimeout: CancelTimer;
-  cancelRetry: CancelTimer | undefined;
-}
-
 type Named = Publication & { readonly messageId: string };
 
 /**
- * Publisher sends messages and keeps each until it is answered. After a reconnect and after a refusal that may pass it
- * sends them again, in their order and with the same messageId, so that the gateway appends each once.
+ * Publisher sends messages and keeps each until it is answered. What is sent again has the same messageId, so that the
+ * gateway appends each once.
  */
 export class Publisher {
-  readonly #pending = new Set<Pending>();
+  readonly #repeater: Repeater<"published">;
 
   constructor(
-    private readonly host: PublisherHost,
+    host: RepeaterHost,
     private readonly timeoutMs: number,
-  ) {}
+  ) {
+    this.#repeater = new Repeater(host, "published", "the publish");
+  }
 
   /** Publishes one message. */
   async one(channel: string, publication: Publication): Promise<PublishResult> {
@@ -70,64 +52,25 @@ export class Publisher {
 
   /** Sends on a new line what is still unanswered. */
   resume(): void {
-    for (const pending of this.#pending) this.#send(pending);
+    this.#repeater.resume();
   }
 
   /** Notes that the line is gone. */
   suspend(): void {
-    for (const pending of this.#pending) pending.cancelRetry?.();
+    this.#repeater.suspend();
   }
 
   /** Gives up on everything unanswered. */
   fail(error: MagpieError): void {
-    for (const pending of [...this.#pending]) this.#settle(pending, () => { pending.failed(error); });
+    this.#repeater.fail(error);
   }
 
   #submit(frame: (requestId: string) => Frame): Promise<PublishedFrame> {
-    if (this.#pending.size >= maxPendingPublishes) {
+    if (this.#repeater.size >= maxPendingPublishes) {
       const message = `${String(maxPendingPublishes)} publishes wait for their answers: publish more slowly`;
       return Promise.reject(new MagpieError("resource_exhausted", message, { retryable: true }));
     }
-    return new Promise((resolve, reject) => {
-      const cancelTimeout = this.host.clock.after(this.timeoutMs, () => {
-        const error = new MagpieError("deadline_exceeded", "the publish was not answered in time", { retryable: true });
-        this.#settle(pending, () => { reject(error); });
-      });
-      const pending: Pending = { frame, done: resolve, failed: reject, cancelTimeout, cancelRetry: undefined };
-      this.#pending.add(pending);
-      this.#send(pending);
-    });
-  }
-
-  #send(pending: Pending): void {
-    if (!this.host.connected || !this.#pending.has(pending)) return;
-    const requestId = this.host.requests.open((answer) => {
-      this.#answered(pending, answer);
-    });
-    this.host.send(pending.frame(requestId));
-  }
-
-  #answered(pending: Pending, answer: Answer): void {
-    if (answer.type === "published") {
-      this.#settle(pending, () => { pending.done(answer); });
-      return;
-    }
-    if (answer.type !== "error") return;
-    const error = MagpieError.fromBody(answer.error);
-    if (error.retryable) {
-      pending.cancelRetry = this.host.clock.after(error.retryAfterMs ?? retryMs, () => {
-        this.#send(pending);
-      });
-      return;
-    }
-    this.#settle(pending, () => { pending.failed(error); });
-  }
-
-  #settle(pending: Pending, tell: () => void): void {
-    if (!this.#pending.delete(pending)) return;
-    pending.cancelTimeout();
-    pending.cancelRetry?.();
-    tell();
+    return this.#repeater.submit(this.timeoutMs, frame);
   }
 }
 

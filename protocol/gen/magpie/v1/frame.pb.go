@@ -55,6 +55,8 @@ type Frame struct {
 	//	*Frame_Ping
 	//	*Frame_Pong
 	//	*Frame_Goodbye
+	//	*Frame_History
+	//	*Frame_Page
 	Body          isFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -284,6 +286,24 @@ func (x *Frame) GetGoodbye() *Goodbye {
 	return nil
 }
 
+func (x *Frame) GetHistory() *HistoryRequest {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_History); ok {
+			return x.History
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetPage() *HistoryResponse {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Page); ok {
+			return x.Page
+		}
+	}
+	return nil
+}
+
 type isFrame_Body interface {
 	isFrame_Body()
 }
@@ -368,6 +388,14 @@ type Frame_Goodbye struct {
 	Goodbye *Goodbye `protobuf:"bytes,29,opt,name=goodbye,proto3,oneof"`
 }
 
+type Frame_History struct {
+	History *HistoryRequest `protobuf:"bytes,30,opt,name=history,proto3,oneof"`
+}
+
+type Frame_Page struct {
+	Page *HistoryResponse `protobuf:"bytes,31,opt,name=page,proto3,oneof"`
+}
+
 func (*Frame_Connect) isFrame_Body() {}
 
 func (*Frame_Connected) isFrame_Body() {}
@@ -407,6 +435,10 @@ func (*Frame_Ping) isFrame_Body() {}
 func (*Frame_Pong) isFrame_Body() {}
 
 func (*Frame_Goodbye) isFrame_Body() {}
+
+func (*Frame_History) isFrame_Body() {}
+
+func (*Frame_Page) isFrame_Body() {}
 
 // Position names a place in a channel: an offset in the numbering that epoch names.
 type Position struct {
@@ -461,7 +493,7 @@ func (x *Position) GetOffset() uint64 {
 	return 0
 }
 
-// Start says where a subscription begins. Exactly one form is set: {epoch, offset}, {offset}, {last} or {time}.
+// Start says where a subscription or a page begins. Exactly one form is set: {epoch, offset}, {offset}, {last} or {time}.
 type Start struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The numbering that offset belongs to; without it the current one is meant.
@@ -1878,6 +1910,176 @@ func (x *Gap) GetReason() string {
 	return ""
 }
 
+// HistoryRequest asks for a page of what a channel keeps.
+type HistoryRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Where to begin: with the entries after it or, in reverse, with those before it. Absent: at the oldest entry kept or,
+	// in reverse, at the newest.
+	From *Start `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// The most messages wanted, at most 1,000; 0 means 100.
+	Limit int64 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	// The newest first.
+	Reverse       bool `protobuf:"varint,4,opt,name=reverse,proto3" json:"reverse,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryRequest) Reset() {
+	*x = HistoryRequest{}
+	mi := &file_magpie_v1_frame_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryRequest) ProtoMessage() {}
+
+func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_frame_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
+func (*HistoryRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *HistoryRequest) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetFrom() *Start {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *HistoryRequest) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *HistoryRequest) GetReverse() bool {
+	if x != nil {
+		return x.Reverse
+	}
+	return false
+}
+
+// HistoryResponse is a page of a channel. Its messages and its gap leave out the channel, which stands here.
+type HistoryResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Epoch   string                 `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The oldest offset kept, tail + 1 when nothing is, and the newest offset there is.
+	Head uint64 `protobuf:"varint,3,opt,name=head,proto3" json:"head,omitempty"`
+	Tail uint64 `protobuf:"varint,4,opt,name=tail,proto3" json:"tail,omitempty"`
+	// What is missing before the first of the messages, in the order that was asked for.
+	Gap *Gap `protobuf:"bytes,5,opt,name=gap,proto3" json:"gap,omitempty"`
+	// In the order that was asked for, without a hole between them.
+	Messages []*Message `protobuf:"bytes,6,rep,name=messages,proto3" json:"messages,omitempty"`
+	// The position to ask for the next page with; absent when there is nothing more in that direction.
+	Next          *Position `protobuf:"bytes,7,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryResponse) Reset() {
+	*x = HistoryResponse{}
+	mi := &file_magpie_v1_frame_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryResponse) ProtoMessage() {}
+
+func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_frame_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
+func (*HistoryResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *HistoryResponse) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *HistoryResponse) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
+func (x *HistoryResponse) GetHead() uint64 {
+	if x != nil {
+		return x.Head
+	}
+	return 0
+}
+
+func (x *HistoryResponse) GetTail() uint64 {
+	if x != nil {
+		return x.Tail
+	}
+	return 0
+}
+
+func (x *HistoryResponse) GetGap() *Gap {
+	if x != nil {
+		return x.Gap
+	}
+	return nil
+}
+
+func (x *HistoryResponse) GetMessages() []*Message {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *HistoryResponse) GetNext() *Position {
+	if x != nil {
+		return x.Next
+	}
+	return nil
+}
+
 // Call asks a peer to run a method.
 type Call struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -1900,7 +2102,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[20]
+	mi := &file_magpie_v1_frame_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +2114,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[20]
+	mi := &file_magpie_v1_frame_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +2127,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{20}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Call) GetMethod() string {
@@ -2030,7 +2232,7 @@ type Caller struct {
 
 func (x *Caller) Reset() {
 	*x = Caller{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[21]
+	mi := &file_magpie_v1_frame_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2244,7 @@ func (x *Caller) String() string {
 func (*Caller) ProtoMessage() {}
 
 func (x *Caller) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[21]
+	mi := &file_magpie_v1_frame_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2257,7 @@ func (x *Caller) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Caller.ProtoReflect.Descriptor instead.
 func (*Caller) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{21}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Caller) GetUserId() string {
@@ -2088,7 +2290,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[22]
+	mi := &file_magpie_v1_frame_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2100,7 +2302,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[22]
+	mi := &file_magpie_v1_frame_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2113,7 +2315,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{22}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Reply) GetMeta() map[string]string {
@@ -2194,7 +2396,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[23]
+	mi := &file_magpie_v1_frame_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2206,7 +2408,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[23]
+	mi := &file_magpie_v1_frame_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2219,7 +2421,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{23}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Progress) GetPayload() isProgress_Payload {
@@ -2288,7 +2490,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[24]
+	mi := &file_magpie_v1_frame_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2300,7 +2502,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[24]
+	mi := &file_magpie_v1_frame_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2313,7 +2515,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{24}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Credit) GetCount() int64 {
@@ -2332,7 +2534,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[25]
+	mi := &file_magpie_v1_frame_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2344,7 +2546,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[25]
+	mi := &file_magpie_v1_frame_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2357,7 +2559,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{25}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{27}
 }
 
 // Error ends a request, or tells of a frame that could not be understood. In JSON its fields stand under "error".
@@ -2376,7 +2578,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[26]
+	mi := &file_magpie_v1_frame_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2388,7 +2590,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[26]
+	mi := &file_magpie_v1_frame_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2401,7 +2603,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{26}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Error) GetCode() string {
@@ -2448,7 +2650,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[27]
+	mi := &file_magpie_v1_frame_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2662,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[27]
+	mi := &file_magpie_v1_frame_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2675,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{27}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{29}
 }
 
 // Pong answers ping.
@@ -2485,7 +2687,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[28]
+	mi := &file_magpie_v1_frame_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2497,7 +2699,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[28]
+	mi := &file_magpie_v1_frame_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2510,7 +2712,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{28}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{30}
 }
 
 // Goodbye precedes a close by the gateway.
@@ -2526,7 +2728,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[29]
+	mi := &file_magpie_v1_frame_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2538,7 +2740,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[29]
+	mi := &file_magpie_v1_frame_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2551,7 +2753,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{29}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Goodbye) GetCode() int32 {
@@ -2579,7 +2781,7 @@ var File_magpie_v1_frame_proto protoreflect.FileDescriptor
 
 const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\n" +
-	"\x15magpie/v1/frame.proto\x12\tmagpie.v1\"\x8a\b\n" +
+	"\x15magpie/v1/frame.proto\x12\tmagpie.v1\"\xf3\b\n" +
 	"\x05Frame\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12.\n" +
@@ -2605,8 +2807,10 @@ const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\x05error\x18\x1a \x01(\v2\x10.magpie.v1.ErrorH\x00R\x05error\x12%\n" +
 	"\x04ping\x18\x1b \x01(\v2\x0f.magpie.v1.PingH\x00R\x04ping\x12%\n" +
 	"\x04pong\x18\x1c \x01(\v2\x0f.magpie.v1.PongH\x00R\x04pong\x12.\n" +
-	"\agoodbye\x18\x1d \x01(\v2\x12.magpie.v1.GoodbyeH\x00R\agoodbyeB\x06\n" +
-	"\x04bodyJ\x04\b\x1e\x10(\"8\n" +
+	"\agoodbye\x18\x1d \x01(\v2\x12.magpie.v1.GoodbyeH\x00R\agoodbye\x125\n" +
+	"\ahistory\x18\x1e \x01(\v2\x19.magpie.v1.HistoryRequestH\x00R\ahistory\x120\n" +
+	"\x04page\x18\x1f \x01(\v2\x1a.magpie.v1.HistoryResponseH\x00R\x04pageB\x06\n" +
+	"\x04bodyJ\x04\b \x10(\"8\n" +
 	"\bPosition\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\"\x89\x01\n" +
@@ -2743,7 +2947,20 @@ const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\vfrom_offset\x18\x03 \x01(\x04R\n" +
 	"fromOffset\x12\x1b\n" +
 	"\tto_offset\x18\x04 \x01(\x04R\btoOffset\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xaf\x02\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\x80\x01\n" +
+	"\x0eHistoryRequest\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\x12$\n" +
+	"\x04from\x18\x02 \x01(\v2\x10.magpie.v1.StartR\x04from\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\x03R\x05limit\x12\x18\n" +
+	"\areverse\x18\x04 \x01(\bR\areverse\"\xe4\x01\n" +
+	"\x0fHistoryResponse\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x12\n" +
+	"\x04head\x18\x03 \x01(\x04R\x04head\x12\x12\n" +
+	"\x04tail\x18\x04 \x01(\x04R\x04tail\x12 \n" +
+	"\x03gap\x18\x05 \x01(\v2\x0e.magpie.v1.GapR\x03gap\x12.\n" +
+	"\bmessages\x18\x06 \x03(\v2\x12.magpie.v1.MessageR\bmessages\x12'\n" +
+	"\x04next\x18\a \x01(\v2\x13.magpie.v1.PositionR\x04next\"\xaf\x02\n" +
 	"\x04Call\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x1d\n" +
@@ -2805,7 +3022,7 @@ func file_magpie_v1_frame_proto_rawDescGZIP() []byte {
 	return file_magpie_v1_frame_proto_rawDescData
 }
 
-var file_magpie_v1_frame_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_magpie_v1_frame_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_magpie_v1_frame_proto_goTypes = []any{
 	(*Frame)(nil),           // 0: magpie.v1.Frame
 	(*Position)(nil),        // 1: magpie.v1.Position
@@ -2827,25 +3044,27 @@ var file_magpie_v1_frame_proto_goTypes = []any{
 	(*Message)(nil),         // 17: magpie.v1.Message
 	(*PositionUpdate)(nil),  // 18: magpie.v1.PositionUpdate
 	(*Gap)(nil),             // 19: magpie.v1.Gap
-	(*Call)(nil),            // 20: magpie.v1.Call
-	(*Caller)(nil),          // 21: magpie.v1.Caller
-	(*Reply)(nil),           // 22: magpie.v1.Reply
-	(*Progress)(nil),        // 23: magpie.v1.Progress
-	(*Credit)(nil),          // 24: magpie.v1.Credit
-	(*Cancel)(nil),          // 25: magpie.v1.Cancel
-	(*Error)(nil),           // 26: magpie.v1.Error
-	(*Ping)(nil),            // 27: magpie.v1.Ping
-	(*Pong)(nil),            // 28: magpie.v1.Pong
-	(*Goodbye)(nil),         // 29: magpie.v1.Goodbye
-	nil,                     // 30: magpie.v1.Resume.PositionsEntry
-	nil,                     // 31: magpie.v1.Publication.TagsEntry
-	nil,                     // 32: magpie.v1.Publication.MetaEntry
-	nil,                     // 33: magpie.v1.PublishRequest.TagsEntry
-	nil,                     // 34: magpie.v1.PublishRequest.MetaEntry
-	nil,                     // 35: magpie.v1.Message.TagsEntry
-	nil,                     // 36: magpie.v1.Message.MetaEntry
-	nil,                     // 37: magpie.v1.Call.MetaEntry
-	nil,                     // 38: magpie.v1.Reply.MetaEntry
+	(*HistoryRequest)(nil),  // 20: magpie.v1.HistoryRequest
+	(*HistoryResponse)(nil), // 21: magpie.v1.HistoryResponse
+	(*Call)(nil),            // 22: magpie.v1.Call
+	(*Caller)(nil),          // 23: magpie.v1.Caller
+	(*Reply)(nil),           // 24: magpie.v1.Reply
+	(*Progress)(nil),        // 25: magpie.v1.Progress
+	(*Credit)(nil),          // 26: magpie.v1.Credit
+	(*Cancel)(nil),          // 27: magpie.v1.Cancel
+	(*Error)(nil),           // 28: magpie.v1.Error
+	(*Ping)(nil),            // 29: magpie.v1.Ping
+	(*Pong)(nil),            // 30: magpie.v1.Pong
+	(*Goodbye)(nil),         // 31: magpie.v1.Goodbye
+	nil,                     // 32: magpie.v1.Resume.PositionsEntry
+	nil,                     // 33: magpie.v1.Publication.TagsEntry
+	nil,                     // 34: magpie.v1.Publication.MetaEntry
+	nil,                     // 35: magpie.v1.PublishRequest.TagsEntry
+	nil,                     // 36: magpie.v1.PublishRequest.MetaEntry
+	nil,                     // 37: magpie.v1.Message.TagsEntry
+	nil,                     // 38: magpie.v1.Message.MetaEntry
+	nil,                     // 39: magpie.v1.Call.MetaEntry
+	nil,                     // 40: magpie.v1.Reply.MetaEntry
 }
 var file_magpie_v1_frame_proto_depIdxs = []int32{
 	3,  // 0: magpie.v1.Frame.connect:type_name -> magpie.v1.Connect
@@ -2859,43 +3078,49 @@ var file_magpie_v1_frame_proto_depIdxs = []int32{
 	17, // 8: magpie.v1.Frame.message:type_name -> magpie.v1.Message
 	18, // 9: magpie.v1.Frame.position:type_name -> magpie.v1.PositionUpdate
 	19, // 10: magpie.v1.Frame.gap:type_name -> magpie.v1.Gap
-	20, // 11: magpie.v1.Frame.call:type_name -> magpie.v1.Call
-	22, // 12: magpie.v1.Frame.reply:type_name -> magpie.v1.Reply
-	23, // 13: magpie.v1.Frame.progress:type_name -> magpie.v1.Progress
-	24, // 14: magpie.v1.Frame.credit:type_name -> magpie.v1.Credit
-	25, // 15: magpie.v1.Frame.cancel:type_name -> magpie.v1.Cancel
-	26, // 16: magpie.v1.Frame.error:type_name -> magpie.v1.Error
-	27, // 17: magpie.v1.Frame.ping:type_name -> magpie.v1.Ping
-	28, // 18: magpie.v1.Frame.pong:type_name -> magpie.v1.Pong
-	29, // 19: magpie.v1.Frame.goodbye:type_name -> magpie.v1.Goodbye
-	4,  // 20: magpie.v1.Connect.resume:type_name -> magpie.v1.Resume
-	5,  // 21: magpie.v1.Connect.client:type_name -> magpie.v1.ClientInfo
-	30, // 22: magpie.v1.Resume.positions:type_name -> magpie.v1.Resume.PositionsEntry
-	7,  // 23: magpie.v1.Connected.heartbeat:type_name -> magpie.v1.Heartbeat
-	8,  // 24: magpie.v1.Connected.limits:type_name -> magpie.v1.Limits
-	2,  // 25: magpie.v1.Subscribe.from:type_name -> magpie.v1.Start
-	1,  // 26: magpie.v1.Subscribed.position:type_name -> magpie.v1.Position
-	31, // 27: magpie.v1.Publication.tags:type_name -> magpie.v1.Publication.TagsEntry
-	32, // 28: magpie.v1.Publication.meta:type_name -> magpie.v1.Publication.MetaEntry
-	33, // 29: magpie.v1.PublishRequest.tags:type_name -> magpie.v1.PublishRequest.TagsEntry
-	34, // 30: magpie.v1.PublishRequest.meta:type_name -> magpie.v1.PublishRequest.MetaEntry
-	13, // 31: magpie.v1.PublishRequest.messages:type_name -> magpie.v1.Publication
-	1,  // 32: magpie.v1.PublishResponse.position:type_name -> magpie.v1.Position
-	16, // 33: magpie.v1.PublishResponse.results:type_name -> magpie.v1.PublishResult
-	1,  // 34: magpie.v1.PublishResult.position:type_name -> magpie.v1.Position
-	26, // 35: magpie.v1.PublishResult.error:type_name -> magpie.v1.Error
-	35, // 36: magpie.v1.Message.tags:type_name -> magpie.v1.Message.TagsEntry
-	36, // 37: magpie.v1.Message.meta:type_name -> magpie.v1.Message.MetaEntry
-	1,  // 38: magpie.v1.PositionUpdate.position:type_name -> magpie.v1.Position
-	37, // 39: magpie.v1.Call.meta:type_name -> magpie.v1.Call.MetaEntry
-	21, // 40: magpie.v1.Call.caller:type_name -> magpie.v1.Caller
-	38, // 41: magpie.v1.Reply.meta:type_name -> magpie.v1.Reply.MetaEntry
-	1,  // 42: magpie.v1.Resume.PositionsEntry.value:type_name -> magpie.v1.Position
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	22, // 11: magpie.v1.Frame.call:type_name -> magpie.v1.Call
+	24, // 12: magpie.v1.Frame.reply:type_name -> magpie.v1.Reply
+	25, // 13: magpie.v1.Frame.progress:type_name -> magpie.v1.Progress
+	26, // 14: magpie.v1.Frame.credit:type_name -> magpie.v1.Credit
+	27, // 15: magpie.v1.Frame.cancel:type_name -> magpie.v1.Cancel
+	28, // 16: magpie.v1.Frame.error:type_name -> magpie.v1.Error
+	29, // 17: magpie.v1.Frame.ping:type_name -> magpie.v1.Ping
+	30, // 18: magpie.v1.Frame.pong:type_name -> magpie.v1.Pong
+	31, // 19: magpie.v1.Frame.goodbye:type_name -> magpie.v1.Goodbye
+	20, // 20: magpie.v1.Frame.history:type_name -> magpie.v1.HistoryRequest
+	21, // 21: magpie.v1.Frame.page:type_name -> magpie.v1.HistoryResponse
+	4,  // 22: magpie.v1.Connect.resume:type_name -> magpie.v1.Resume
+	5,  // 23: magpie.v1.Connect.client:type_name -> magpie.v1.ClientInfo
+	32, // 24: magpie.v1.Resume.positions:type_name -> magpie.v1.Resume.PositionsEntry
+	7,  // 25: magpie.v1.Connected.heartbeat:type_name -> magpie.v1.Heartbeat
+	8,  // 26: magpie.v1.Connected.limits:type_name -> magpie.v1.Limits
+	2,  // 27: magpie.v1.Subscribe.from:type_name -> magpie.v1.Start
+	1,  // 28: magpie.v1.Subscribed.position:type_name -> magpie.v1.Position
+	33, // 29: magpie.v1.Publication.tags:type_name -> magpie.v1.Publication.TagsEntry
+	34, // 30: magpie.v1.Publication.meta:type_name -> magpie.v1.Publication.MetaEntry
+	35, // 31: magpie.v1.PublishRequest.tags:type_name -> magpie.v1.PublishRequest.TagsEntry
+	36, // 32: magpie.v1.PublishRequest.meta:type_name -> magpie.v1.PublishRequest.MetaEntry
+	13, // 33: magpie.v1.PublishRequest.messages:type_name -> magpie.v1.Publication
+	1,  // 34: magpie.v1.PublishResponse.position:type_name -> magpie.v1.Position
+	16, // 35: magpie.v1.PublishResponse.results:type_name -> magpie.v1.PublishResult
+	1,  // 36: magpie.v1.PublishResult.position:type_name -> magpie.v1.Position
+	28, // 37: magpie.v1.PublishResult.error:type_name -> magpie.v1.Error
+	37, // 38: magpie.v1.Message.tags:type_name -> magpie.v1.Message.TagsEntry
+	38, // 39: magpie.v1.Message.meta:type_name -> magpie.v1.Message.MetaEntry
+	1,  // 40: magpie.v1.PositionUpdate.position:type_name -> magpie.v1.Position
+	2,  // 41: magpie.v1.HistoryRequest.from:type_name -> magpie.v1.Start
+	19, // 42: magpie.v1.HistoryResponse.gap:type_name -> magpie.v1.Gap
+	17, // 43: magpie.v1.HistoryResponse.messages:type_name -> magpie.v1.Message
+	1,  // 44: magpie.v1.HistoryResponse.next:type_name -> magpie.v1.Position
+	39, // 45: magpie.v1.Call.meta:type_name -> magpie.v1.Call.MetaEntry
+	23, // 46: magpie.v1.Call.caller:type_name -> magpie.v1.Caller
+	40, // 47: magpie.v1.Reply.meta:type_name -> magpie.v1.Reply.MetaEntry
+	1,  // 48: magpie.v1.Resume.PositionsEntry.value:type_name -> magpie.v1.Position
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_magpie_v1_frame_proto_init() }
@@ -2924,6 +3149,8 @@ func file_magpie_v1_frame_proto_init() {
 		(*Frame_Ping)(nil),
 		(*Frame_Pong)(nil),
 		(*Frame_Goodbye)(nil),
+		(*Frame_History)(nil),
+		(*Frame_Page)(nil),
 	}
 	file_magpie_v1_frame_proto_msgTypes[2].OneofWrappers = []any{}
 	file_magpie_v1_frame_proto_msgTypes[13].OneofWrappers = []any{
@@ -2941,17 +3168,17 @@ func file_magpie_v1_frame_proto_init() {
 		(*Message_Text)(nil),
 		(*Message_Bytes)(nil),
 	}
-	file_magpie_v1_frame_proto_msgTypes[20].OneofWrappers = []any{
+	file_magpie_v1_frame_proto_msgTypes[22].OneofWrappers = []any{
 		(*Call_Data)(nil),
 		(*Call_Text)(nil),
 		(*Call_Bytes)(nil),
 	}
-	file_magpie_v1_frame_proto_msgTypes[22].OneofWrappers = []any{
+	file_magpie_v1_frame_proto_msgTypes[24].OneofWrappers = []any{
 		(*Reply_Data)(nil),
 		(*Reply_Text)(nil),
 		(*Reply_Bytes)(nil),
 	}
-	file_magpie_v1_frame_proto_msgTypes[23].OneofWrappers = []any{
+	file_magpie_v1_frame_proto_msgTypes[25].OneofWrappers = []any{
 		(*Progress_Data)(nil),
 		(*Progress_Text)(nil),
 		(*Progress_Bytes)(nil),
@@ -2962,7 +3189,7 @@ func file_magpie_v1_frame_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_magpie_v1_frame_proto_rawDesc), len(file_magpie_v1_frame_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   39,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

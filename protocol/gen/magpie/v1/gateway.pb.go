@@ -248,9 +248,10 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\bposition\x18\x04 \x01(\v2\x13.magpie.v1.PositionR\bposition\x12\x12\n" +
 	"\x04tail\x18\x05 \x01(\x04R\x04tail\x12\x10\n" +
 	"\x03lag\x18\x06 \x01(\x04R\x03lag\x12\x14\n" +
-	"\x05since\x18\a \x01(\x03R\x05since2\xa6\x01\n" +
+	"\x05since\x18\a \x01(\x03R\x05since2\xe8\x01\n" +
 	"\x0eGatewayService\x12@\n" +
-	"\aPublish\x12\x19.magpie.v1.PublishRequest\x1a\x1a.magpie.v1.PublishResponse\x12R\n" +
+	"\aPublish\x12\x19.magpie.v1.PublishRequest\x1a\x1a.magpie.v1.PublishResponse\x12@\n" +
+	"\aHistory\x12\x19.magpie.v1.HistoryRequest\x1a\x1a.magpie.v1.HistoryResponse\x12R\n" +
 	"\rSubscriptions\x12\x1f.magpie.v1.SubscriptionsRequest\x1a .magpie.v1.SubscriptionsResponseBg\n" +
 	"\"io.github.magpiebridge.protocol.v1P\x01Z?github.com/magpie-bridge/magpie/protocol/gen/magpie/v1;magpiev1b\x06proto3"
 
@@ -273,17 +274,21 @@ var file_magpie_v1_gateway_proto_goTypes = []any{
 	(*SubscriptionLag)(nil),       // 2: magpie.v1.SubscriptionLag
 	(*Position)(nil),              // 3: magpie.v1.Position
 	(*PublishRequest)(nil),        // 4: magpie.v1.PublishRequest
-	(*PublishResponse)(nil),       // 5: magpie.v1.PublishResponse
+	(*HistoryRequest)(nil),        // 5: magpie.v1.HistoryRequest
+	(*PublishResponse)(nil),       // 6: magpie.v1.PublishResponse
+	(*HistoryResponse)(nil),       // 7: magpie.v1.HistoryResponse
 }
 var file_magpie_v1_gateway_proto_depIdxs = []int32{
 	2, // 0: magpie.v1.SubscriptionsResponse.subscriptions:type_name -> magpie.v1.SubscriptionLag
 	3, // 1: magpie.v1.SubscriptionLag.position:type_name -> magpie.v1.Position
 	4, // 2: magpie.v1.GatewayService.Publish:input_type -> magpie.v1.PublishRequest
-	0, // 3: magpie.v1.GatewayService.Subscriptions:input_type -> magpie.v1.SubscriptionsRequest
-	5, // 4: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
-	1, // 5: magpie.v1.GatewayService.Subscriptions:output_type -> magpie.v1.SubscriptionsResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
+	5, // 3: magpie.v1.GatewayService.History:input_type -> magpie.v1.HistoryRequest
+	0, // 4: magpie.v1.GatewayService.Subscriptions:input_type -> magpie.v1.SubscriptionsRequest
+	6, // 5: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
+	7, // 6: magpie.v1.GatewayService.History:output_type -> magpie.v1.HistoryResponse
+	1, // 7: magpie.v1.GatewayService.Subscriptions:output_type -> magpie.v1.SubscriptionsResponse
+	5, // [5:8] is the sub-list for method output_type
+	2, // [2:5] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name
 	2, // [2:2] is the sub-list for extension extendee
 	0, // [0:2] is the sub-list for field type_name

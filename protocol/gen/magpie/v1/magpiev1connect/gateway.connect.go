@@ -37,6 +37,8 @@ const (
 const (
 	// GatewayServicePublishProcedure is the fully-qualified name of the GatewayService's Publish RPC.
 	GatewayServicePublishProcedure = "/magpie.v1.GatewayService/Publish"
+	// GatewayServiceHistoryProcedure is the fully-qualified name of the GatewayService's History RPC.
+	GatewayServiceHistoryProcedure = "/magpie.v1.GatewayService/History"
 	// GatewayServiceSubscriptionsProcedure is the fully-qualified name of the GatewayService's
 	// Subscriptions RPC.
 	GatewayServiceSubscriptionsProcedure = "/magpie.v1.GatewayService/Subscriptions"
@@ -46,6 +48,8 @@ const (
 type GatewayServiceClient interface {
 	// Publish appends one message, or several in their order, to a channel.
 	Publish(context.Context, *connect.Request[v1.PublishRequest]) (*connect.Response[v1.PublishResponse], error)
+	// History reads a page of what a channel keeps.
+	History(context.Context, *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error)
 	// Subscriptions tells which subscriptions are behind their channels, on the node that is asked. It takes the right to
 	// call sys.subscriptions.
 	Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error)
@@ -68,6 +72,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("Publish")),
 			connect.WithClientOptions(opts...),
 		),
+		history: connect.NewClient[v1.HistoryRequest, v1.HistoryResponse](
+			httpClient,
+			baseURL+GatewayServiceHistoryProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("History")),
+			connect.WithClientOptions(opts...),
+		),
 		subscriptions: connect.NewClient[v1.SubscriptionsRequest, v1.SubscriptionsResponse](
 			httpClient,
 			baseURL+GatewayServiceSubscriptionsProcedure,
@@ -80,12 +90,18 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 // gatewayServiceClient implements GatewayServiceClient.
 type gatewayServiceClient struct {
 	publish       *connect.Client[v1.PublishRequest, v1.PublishResponse]
+	history       *connect.Client[v1.HistoryRequest, v1.HistoryResponse]
 	subscriptions *connect.Client[v1.SubscriptionsRequest, v1.SubscriptionsResponse]
 }
 
 // Publish calls magpie.v1.GatewayService.Publish.
 func (c *gatewayServiceClient) Publish(ctx context.Context, req *connect.Request[v1.PublishRequest]) (*connect.Response[v1.PublishResponse], error) {
 	return c.publish.CallUnary(ctx, req)
+}
+
+// History calls magpie.v1.GatewayService.History.
+func (c *gatewayServiceClient) History(ctx context.Context, req *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error) {
+	return c.history.CallUnary(ctx, req)
 }
 
 // Subscriptions calls magpie.v1.GatewayService.Subscriptions.
@@ -97,6 +113,8 @@ func (c *gatewayServiceClient) Subscriptions(ctx context.Context, req *connect.R
 type GatewayServiceHandler interface {
 	// Publish appends one message, or several in their order, to a channel.
 	Publish(context.Context, *connect.Request[v1.PublishRequest]) (*connect.Response[v1.PublishResponse], error)
+	// History reads a page of what a channel keeps.
+	History(context.Context, *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error)
 	// Subscriptions tells which subscriptions are behind their channels, on the node that is asked. It takes the right to
 	// call sys.subscriptions.
 	Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error)
@@ -115,6 +133,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("Publish")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceHistoryHandler := connect.NewUnaryHandler(
+		GatewayServiceHistoryProcedure,
+		svc.History,
+		connect.WithSchema(gatewayServiceMethods.ByName("History")),
+		connect.WithHandlerOptions(opts...),
+	)
 	gatewayServiceSubscriptionsHandler := connect.NewUnaryHandler(
 		GatewayServiceSubscriptionsProcedure,
 		svc.Subscriptions,
@@ -125,6 +149,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		switch r.URL.Path {
 		case GatewayServicePublishProcedure:
 			gatewayServicePublishHandler.ServeHTTP(w, r)
+		case GatewayServiceHistoryProcedure:
+			gatewayServiceHistoryHandler.ServeHTTP(w, r)
 		case GatewayServiceSubscriptionsProcedure:
 			gatewayServiceSubscriptionsHandler.ServeHTTP(w, r)
 		default:
@@ -138,6 +164,10 @@ type UnimplementedGatewayServiceHandler struct{}
 
 func (UnimplementedGatewayServiceHandler) Publish(context.Context, *connect.Request[v1.PublishRequest]) (*connect.Response[v1.PublishResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Publish is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) History(context.Context, *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.History is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error) {

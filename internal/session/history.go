@@ -1,0 +1,43 @@
+package session
+
+import (
+	"sync/atomic"
+
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// recall is one page of a channel's past on its way. As with a publish, the engine may be done before the session is.
+type recall struct {
+	session   *Session
+	requestID string
+	page      *wire.Page
+	err       error
+	turn      atomic.Bool
+}
+
+// history asks for a page. Nothing is read from the session until it is there, so that one page at a time waits for a
+// client, however many it asks for.
+func (s *Session) history(requestID string, b *wire.History) {
+	r := &recall{session: s, requestID: requestID}
+	s.inFlight += maxInFlight
+	s.shard.settings.Hub.History(s.principal, b, r.done)
+	if r.turn.Swap(true) { // done already, as with the memory engine
+		s.inFlight -= maxInFlight
+		r.answer()
+	}
+}
+
+func (r *recall) done(page *wire.Page, err error) {
+	r.page, r.err = page, err
+	if r.turn.Swap(true) {
+		r.session.shard.loop.Post(func() { r.session.resumeReading(r.answer) })
+	}
+}
+
+func (r *recall) answer() {
+	if r.err != nil {
+		r.session.fail(r.requestID, r.err)
+		return
+	}
+	r.session.send(&wire.Frame{RequestID: r.requestID, Body: r.page})
+}
