@@ -147,7 +147,6 @@ func (l *Log) NextNewest(next wire.Offset) (at wire.Offset, ok bool) {
 type Scratch struct {
 	bytes   []byte
 	ends    []uint32
-	offsets []wire.Offset
 	message wire.Message
 }
 
@@ -159,7 +158,7 @@ func (s *Scratch) Reset() {
 	if cap(s.bytes) > maxScratch {
 		*s = Scratch{}
 	}
-	s.bytes, s.ends, s.offsets = s.bytes[:0], s.ends[:0], s.offsets[:0]
+	s.bytes, s.ends = s.bytes[:0], s.ends[:0]
 }
 
 const (
@@ -178,10 +177,11 @@ func (l *Log) SparseFrames(f FormatID, next wire.Offset, limit int, s *Scratch) 
 		return Batch{}, false
 	}
 	begin, first := len(s.bytes), len(s.ends)
-	b = Batch{First: next, After: next}
+	b = Batch{First: next, After: next, sparse: true}
 	var found [maxSparse]wire.Offset
+	var leaps [maxSparse]uint32
 	for _, offset := range l.newest.next(found[:0], next, l.Tail(), maxSparse) {
-		full := len(s.bytes)-begin >= limit || len(s.ends) > first && offset-b.After >= PositionEvery
+		full := len(s.bytes)-begin >= limit || offset-b.After >= PositionEvery && len(s.ends) > first
 		c := l.chunkOf(offset)
 		if full || c == nil {
 			b.Cold = !full && len(s.ends) == first && l.store != nil && offset >= l.Head()
@@ -193,12 +193,14 @@ func (l *Log) SparseFrames(f FormatID, next wire.Offset, limit int, s *Scratch) 
 			s.message.Prev = b.After - 1
 		}
 		s.bytes = l.space.formats[f].AppendMessage(s.bytes, &s.message)
+		leaps[len(s.ends)-first] = uint32(offset - next)
 		s.ends = append(s.ends, uint32(len(s.bytes)))
-		s.offsets = append(s.offsets, offset)
 		b.After = offset + 1
 	}
 	s.message = wire.Message{Tags: s.message.Tags[:0], Meta: s.message.Meta[:0]} // entries are not held
 	b.Bytes = s.bytes[begin:len(s.bytes):len(s.bytes)]
-	b.ends, b.base, b.offsets = s.ends[first:len(s.ends):len(s.ends)], uint32(begin), s.offsets[first:len(s.offsets):len(s.offsets)]
+	frames := len(s.ends) - first
+	s.ends = append(s.ends, leaps[:frames]...)
+	b.ends, b.base = s.ends[first:first+frames:len(s.ends)], uint32(begin)
 	return b, true
 }

@@ -9,14 +9,14 @@ import (
 
 // Batch is a run of finished frames, contiguous in memory. It stays valid for as long as it is held.
 type Batch struct {
-	Bytes []byte
-	First wire.Offset // of the first frame
-	After wire.Offset // behind the last frame
-	Cold  bool        // there are no bytes because the entry at First is in the store only: [Log.Fetch] brings it
+	Bytes  []byte
+	First  wire.Offset // of the first frame
+	After  wire.Offset // behind the last frame
+	Cold   bool        // there are no bytes because the entry at First is in the store only: [Log.Fetch] brings it
+	sparse bool        // there are as many more ends as frames: how far the offset of each is behind First
 
-	ends    []uint32      // where each frame ends, counted from origin
-	base    uint32        // where Bytes begins, counted from the same
-	offsets []wire.Offset // of a sparse batch: that of each frame
+	ends []uint32 // where each frame ends, counted from origin
+	base uint32   // where Bytes begins, counted from the same
 }
 
 // Cut tells how a write of only n of the batch's bytes stands: the offset that the cursor must go on with, and the
@@ -28,19 +28,23 @@ func (b *Batch) Cut(n int) (next wire.Offset, rest []byte) {
 	if n == 0 {
 		return b.First, nil
 	}
-	if b.offsets != nil {
-		return b.offsets[i] + 1, b.Bytes[n : end-b.base]
+	if b.sparse {
+		i = int(b.leaps()[i])
 	}
 	return b.First + wire.Offset(i) + 1, b.Bytes[n : end-b.base]
 }
 
 // Sparse reports whether the frames are those of [Log.SparseFrames].
-func (b *Batch) Sparse() bool { return b.offsets != nil }
+func (b *Batch) Sparse() bool { return b.sparse }
 
-// Skipped is how many entries a cursor passes over that goes from First to next.
+// leaps is how far the offset of each frame of a sparse batch is behind First.
+func (b *Batch) leaps() []uint32 { return b.ends[len(b.ends) : 2*len(b.ends)] }
+
+// Skipped is how many entries a cursor passes over that goes from First to next in a sparse batch.
 func (b *Batch) Skipped(next wire.Offset) int64 {
-	frames, _ := slices.BinarySearch(b.offsets, next)
-	return int64(next-b.First) - int64(frames)
+	moved := uint32(next - b.First)
+	frames, _ := slices.BinarySearch(b.leaps(), moved)
+	return int64(moved) - int64(frames)
 }
 
 // Frames returns frames in format f from the entry at next on: as many as lie together within max bytes, and at
