@@ -28,6 +28,7 @@
 //	read.go       Frames, Batch, Read: what cursors use
 //	newest.go     the newest entry of each key, and the frames of those who skip the rest
 //	start.go      where a subscription begins
+//	history.go    Query, Run: pages in both directions
 //	retention.go  what is dropped, and when
 //	dedup.go      the idempotency window
 //	watch.go      who is told that the tail has moved

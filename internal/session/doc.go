@@ -24,6 +24,7 @@
 //	reopen.go     their subscriptions, and what is written down of sessions
 //	subscribe.go  cursors opened and closed
 //	publish.go    messages on their way in
+//	history.go    pages of the past on their way out
 //	call.go       calls, and the handlers that have them in hand
 //	cold.go       cursors that wait for the disk
 //	flush.go      the outbox and the cursors on their way out
