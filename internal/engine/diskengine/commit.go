@@ -46,8 +46,12 @@ func (e *Engine) commit(requests []*request) {
 		}
 		g.place(r)
 	}
-	if !g.batch.Empty() && e.apply(g.batch, g.sync) != nil {
-		return // the store has failed, and with it everything that waited was answered
+	if !g.batch.Empty() {
+		e.tally.next(g.batch)
+		if e.apply(g.batch, g.sync) != nil {
+			return // the store has failed, and with it everything that waited was answered
+		}
+		e.tally.done(g.sync)
 	}
 	if !e.queue.landed() {
 		return

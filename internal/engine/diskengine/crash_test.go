@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,30 +125,77 @@ func checkAcknowledged(t *testing.T, e engine.Engine, acknowledged map[wire.Chan
 	}
 }
 
-// TestTornTail cuts the last log file short: what is behind the cut is lost, and what is before it is served.
+// TestTornTail cuts the last log file short. After a loss of power that is what becomes of messages that were only written:
+// what is before the cut is served, under another epoch. While the machine went on it is damage, and is told.
 func TestTornTail(t *testing.T) {
-	d := newDisk()
-	d.options.Level = levels(diskengine.Written)
-	e := d.Open(t)
-	const total = 30
-	for i := range total {
-		publish(t, e, "a", fmt.Sprint(i))
+	for name, rebooted := range map[string]bool{"after a loss of power": true, "with the machine up": false} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk()
+			d.options.Level = levels(diskengine.Written)
+			e := d.Open(t)
+			const total = 30
+			var epoch wire.Epoch
+			for i := range total {
+				epoch = publish(t, e, "a", fmt.Sprint(i)).Epoch
+			}
+			d.Crash(t)
+			name, size := lastLog(t, d.fs)
+			data, err := d.fs.UnsafeGetFileDataBuffer(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clear(data[size-40:])
+			if !rebooted {
+				if _, err := d.open(); err == nil || !strings.Contains(err.Error(), "damaged") {
+					t.Errorf("opening says %v", err)
+				}
+				return
+			}
+			d.boot += "+"
+			e = d.Open(t)
+			defer end(t, e)
+			log := watch(t, e, "a")
+			if tail := log.Tail(); tail == 0 || tail >= total || log.Epoch() == epoch {
+				t.Fatalf("of %d messages %d are left, in epoch %s after %s", total, tail, log.Epoch(), epoch)
+			}
+			if at := publish(t, e, "a", "more"); at.Offset != log.Tail() {
+				t.Errorf("the next one stands at %d, and the tail is %d", at.Offset, log.Tail())
+			}
+		})
 	}
-	d.Crash(t)
-	name, size := lastLog(t, d.fs)
-	data, err := d.fs.UnsafeGetFileDataBuffer(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clear(data[size-40:])
-	e = d.Open(t)
-	defer end(t, e)
-	log := watch(t, e, "a")
-	if tail := log.Tail(); tail == 0 || tail >= total {
-		t.Fatalf("of %d messages %d are left", total, tail)
-	}
-	if at := publish(t, e, "a", "more"); at.Offset != log.Tail() {
-		t.Errorf("the next one stands at %d, and the tail is %d", at.Offset, log.Tail())
+}
+
+// TestFlippedByteInTheLog flips a byte of the log that a killed process leaves, at many places: wherever it is, either the
+// store is not opened, and says why, or every message is there, or a gap is told.
+func TestFlippedByteInTheLog(t *testing.T) {
+	const total, places = 200, 40
+	for place := range places {
+		d := newDisk()
+		e := d.Open(t)
+		var epoch wire.Epoch
+		for i := range total {
+			epoch = publish(t, e, "a", fmt.Sprint(i)).Epoch
+		}
+		d.Crash(t)
+		name, size := lastLog(t, d.fs)
+		data, err := d.fs.UnsafeGetFileDataBuffer(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[int64(place)*size/places] ^= 0x10
+		again, err := d.open()
+		if err != nil {
+			if !strings.Contains(err.Error(), "damaged") {
+				t.Errorf("place %d: opening says %v", place, err)
+			}
+			continue
+		}
+		d.current = again
+		log := watch(t, again, "a")
+		if log.Epoch() == epoch && (log.Tail() != total || log.Head() != 1) {
+			t.Errorf("place %d: of %d messages there are %d to %d, and nothing says so", place, total, log.Head(), log.Tail())
+		}
+		end(t, again)
 	}
 }
 

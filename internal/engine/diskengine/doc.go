@@ -26,6 +26,7 @@
 //	n name                 -> channel id, 8 bytes
 //	m id                   -> meta: epoch, newest offset known, incarnation of the last Written append, name
 //	r id offset            -> record: CRC-32C, sum of the sizes up to and with it, the entry (channel.Entry)
+//	C                      -> how many commits there were; the file commits beside Pebble's says the same
 //	k key                  -> a value of somebody else's, such as how far a log file was read, or a session
 //
 // Numbers in keys are big endian, so that a channel's records lie together and in order. The sum in a record gives the
@@ -62,6 +63,7 @@
 //	topic.go      a channel as the engine has it, and the map of those loaded
 //	queue.go      appends on their way to the committer
 //	commit.go     the committer
+//	tally.go      the count of commits, by which a lost end is noticed
 //	load.go       bringing a channel back into memory
 //	sweep.go      retention on disk, unloading, the bound of the directory
 //	relief.go     what leaves memory when the budget is spent

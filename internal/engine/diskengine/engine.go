@@ -20,6 +20,7 @@ type Engine struct {
 	gate        *gate
 	health      *health
 	incarnation incarnation
+	tally       *tally // the committer's
 	topics      *topics
 	queue       *queue
 	work        *workPool
@@ -205,7 +206,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		}
 		in := e.incarnation
 		in.closed = true
-		ended <- errors.Join(e.put(incarnationKey(), in.append(nil)), e.db.Close())
+		ended <- errors.Join(e.put(incarnationKey(), in.append(nil)), e.db.Close(), e.tally.close())
 	}()
 	select {
 	case err := <-ended:

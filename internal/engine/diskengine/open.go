@@ -58,6 +58,9 @@ func (e *Engine) openStore() (err error) {
 		if e.health.err() != nil {
 			return err
 		}
+		if e.tally != nil {
+			err = errors.Join(err, e.tally.close())
+		}
 		return errors.Join(err, e.db.Close())
 	}
 	e.gate.hold()
@@ -111,6 +114,9 @@ func (e *Engine) begin() error {
 		if last, err = parseIncarnation(value); err != nil {
 			return err
 		}
+	}
+	if e.tally, err = e.openTally(); err != nil {
+		return err
 	}
 	e.incarnation = last.next(e.opts.BootID)
 	if err := e.put(incarnationKey(), e.incarnation.append(nil)); err != nil {
