@@ -128,7 +128,7 @@ func (f *historyFlags) print(ctx context.Context, env environment, channel strin
 		return unlessDone(ctx, err)
 	}
 	defer client.Close() //nolint:errcheck // it has no error to tell
-	p := &historyPrinter{flags: f, env: env, span: span, out: bufio.NewWriter(env.stdout)}
+	p := &historyPrinter{flags: f, env: env, span: span, today: time.Now(), out: bufio.NewWriter(env.stdout)}
 	progress := p.watch(ctx)
 	err = p.pages(ctx, client, channel)
 	progress()
@@ -146,6 +146,7 @@ type historyPrinter struct {
 	flags *historyFlags
 	env   environment
 	span  historySpan
+	today time.Time
 	out   *bufio.Writer
 	buf   []byte
 
@@ -196,7 +197,7 @@ func (p *historyPrinter) pages(ctx context.Context, client *magpieclient.Client,
 
 // page prints the messages of a page, and reports whether the next one is wanted.
 func (p *historyPrinter) page(messages []*magpieclient.Message) (more bool, err error) {
-	format := appendPretty
+	format := p.appendDated
 	if p.flags.json {
 		format = appendJSON
 	}
@@ -214,6 +215,15 @@ func (p *historyPrinter) page(messages []*magpieclient.Message) (more bool, err 
 		p.offset.Store(m.Position.Offset)
 	}
 	return !p.enough(), p.out.Flush()
+}
+
+// appendDated appends the message as one line for a person, with the date where that is not today's.
+func (p *historyPrinter) appendDated(dst []byte, m *magpieclient.Message) ([]byte, error) {
+	const date = "2006-01-02 "
+	if at := m.Time.Local().Format(date); at != p.today.Local().Format(date) {
+		dst = append(dst, at...)
+	}
+	return appendPretty(dst, m)
 }
 
 // enough reports whether --limit is reached.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	magpieclient "github.com/magpie-bridge/magpie/sdk/go"
 )
 
 // historyOffsets are the offsets in what history printed for a person.
@@ -92,5 +94,19 @@ func TestHistorySpan(t *testing.T) {
 	s, err := f.span(now)
 	if err != nil || !s.since.Equal(now.Add(-time.Hour)) || !s.until.Equal(now.Add(-30*time.Minute)) {
 		t.Errorf("%+v: %v", s, err)
+	}
+}
+
+func TestHistoryTellsTheDate(t *testing.T) {
+	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.Local)
+	p := &historyPrinter{today: now}
+	for at, want := range map[time.Time]string{
+		now.Add(-time.Minute): "11:59:00.000 a #1  \n",
+		now.AddDate(0, 0, -1): "2026-01-30 12:00:00.000 a #1  \n",
+	} {
+		m := &magpieclient.Message{Channel: "a", Position: magpieclient.Position{Epoch: "k1", Offset: 1}, Time: at}
+		if got, err := p.appendDated(nil, m); err != nil || string(got) != want {
+			t.Errorf("%s is printed as %q, want %q: %v", at, got, want, err)
+		}
 	}
 }
