@@ -36,6 +36,7 @@ func newBenchCommand(env environment) *cobra.Command {
   magpie bench fanout --connections 10000 --in-flight 8 --html report.html
   magpie bench channels --channels 1000 --connections 10000
   magpie bench storm --connections 5000 --duration 30s
+  magpie bench publish --connections 100
   magpie bench echo --target nats --url ws://127.0.0.1:8081 --json`,
 		Args: between(1, 1, "the scenario"),
 		RunE: func(cmd *cobra.Command, args []string) error {

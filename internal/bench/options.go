@@ -98,6 +98,8 @@ func (o *Options) check() error {
 		}
 	}
 	switch {
+	case o.Scenario == "publish" && o.Target != "magpie" && o.Target != "nats":
+		return fmt.Errorf("publish can be measured with the targets magpie and nats: %s acknowledges nothing that it has stored", o.Target)
 	case o.Payload < stampBytes || o.Payload > maxPayload:
 		return fmt.Errorf("a payload of %d bytes: expected %d, which the stamp needs, to %d", o.Payload, stampBytes, maxPayload)
 	case o.InFlight < 1 || o.InFlight > maxInFlight:

@@ -75,6 +75,8 @@ func unitOf(scenario string) string {
 	switch scenario {
 	case "echo":
 		return "round trips"
+	case "publish":
+		return "acknowledgements"
 	case "connect":
 		return "lines joined"
 	case "storm":

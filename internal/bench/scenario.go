@@ -14,6 +14,7 @@ func Scenarios() [][2]string {
 		{"idle", "lines that are connected and subscribed, and nothing else: memory and rest"},
 		{"fanout", "one channel that every line reads"},
 		{"channels", "many channels with a few readers each, published to at random"},
+		{"publish", "a message on every line that is acknowledged when it is stored, again and again"},
 		{"echo", "a round trip on every line, again and again"},
 		{"connect", "lines that connect and subscribe, are dropped, and come again"},
 		{"storm", "every line is dropped at once, returns at once, and is to have missed nothing"},
@@ -32,6 +33,8 @@ func scenarioOf(name string) (scenario, error) {
 		return fanout, nil
 	case "channels":
 		return channels, nil
+	case "publish":
+		return publish, nil
 	case "echo":
 		return echo, nil
 	case "connect":

@@ -21,7 +21,7 @@ func (m *magpie) Upgrade() Upgrade {
 
 func (m *magpie) Append(dst []byte, c Command) []byte {
 	switch c.Kind {
-	case Connect, Listen, Pong:
+	case Connect, Listen, Prepare, Pong:
 		return dst
 	case Subscribe:
 		dst = append(dst, `{"type":"subscribe","requestId":"s","channel":"`...)
@@ -34,6 +34,13 @@ func (m *magpie) Append(dst []byte, c Command) []byte {
 	case Publish:
 		dst = appendChannel(append(dst, `{"type":"publish","channel":"`...), c.Channel)
 		return append(append(append(dst, `","data":"`...), c.Payload...), `"}`...)
+	case Store:
+		dst = strconv.AppendUint(append(dst, `{"type":"publish","requestId":"`...), c.Sequence, 10)
+		dst = appendChannel(append(dst, `","channel":"`...), c.Channel)
+		dst = append(append(dst, `","messageId":"`...), c.Payload[:min(len(c.Payload), runLetters)]...)
+		dst = append(strconv.AppendInt(append(dst, '.'), int64(c.Line), 10), '.')
+		dst = strconv.AppendUint(dst, c.Sequence, 10)
+		return append(append(append(dst, `","data":"`...), c.Payload...), `"}`...)
 	case Echo:
 		m.id++
 		dst = strconv.AppendUint(append(dst, `{"type":"call","requestId":"`...), m.id, 10)
@@ -42,12 +49,17 @@ func (m *magpie) Append(dst []byte, c Command) []byte {
 	return dst
 }
 
+// runLetters is how many letters a payload begins with that tell one run from another, so that a message of the last run is
+// not taken for a repetition.
+const runLetters = 8
+
 // The beginnings and marks that Parse looks for. The frames are the gateway's own, so that their order is known; a
 // frame that is laid out otherwise would be counted as an error, not overlooked.
 const (
 	magpieMessage    = `{"type":"message","channel":"`
 	magpieReply      = `{"type":"reply",`
 	magpieSubscribed = `{"type":"subscribed",`
+	magpiePublished  = `{"type":"published","requestId":"`
 	magpieError      = `{"type":"error",`
 	magpieGoodbye    = `{"type":"goodbye",`
 	magpieGap        = `{"type":"gap",`
@@ -60,13 +72,16 @@ func (m *magpie) Parse(events []Event, message []byte) []Event {
 		return append(events, Event{Kind: Message, Offset: magpieOffset(rest), Payload: m.payload(message)})
 	case hasPrefix(message, magpieReply):
 		return append(events, Event{Kind: Message, Payload: m.payload(message)})
+	case hasPrefix(message, magpiePublished):
+		sequence := digits(message[len(magpiePublished):])
+		return append(events, Event{Kind: Message, Sequence: sequence, Offset: number(message, `"offset":`)})
 	case hasPrefix(message, magpieSubscribed):
 		place := Place{Epoch: string(quoted(message, `"epoch":"`)), Offset: number(message, `"offset":`)}
 		return append(events, Event{Kind: Ack, Place: place})
 	case hasPrefix(message, magpieError), hasPrefix(message, magpieGoodbye), hasPrefix(message, magpieGap):
 		return append(events, Event{Kind: Refused, Reason: excerpt(message)})
 	}
-	return events // connected, published, and what is not for this tool
+	return events // connected, what was published without a requestId, and what is not for this tool
 }
 
 // payload is the text before the two bytes that end the frame.

@@ -7,7 +7,8 @@ import (
 )
 
 // nats speaks the NATS client protocol, whose lines travel in binary WebSocket messages. An echo is a message that a
-// line publishes to a subject of its own.
+// line publishes to a subject of its own. What is to be stored goes to a stream of JetStream, on disk, which is made when it
+// is not there; how it is synced is the server's configuration.
 type nats struct{ opts Options }
 
 func (n *nats) Upgrade() Upgrade { return Upgrade{Path: pathOr(n.opts.Path, "/"), Binary: true} }
@@ -26,6 +27,13 @@ func (n *nats) Append(dst []byte, c Command) []byte {
 		return append(natsEcho(append(dst, "SUB "...), c.Line), " 1\r\nPING\r\n"...)
 	case Publish:
 		return natsPayload(appendChannel(append(dst, "PUB "...), c.Channel), c.Payload)
+	case Prepare:
+		dst = append(natsAck(append(dst, "SUB "...), c.Line), ".* 2\r\n"...)
+		dst = natsAck(append(dst, "PUB $JS.API.STREAM.CREATE.bench "...), c.Line)
+		return append(natsPayload(append(dst, ".0"...), []byte(natsStream)), "PING\r\n"...)
+	case Store:
+		dst = append(natsAck(append(appendChannel(append(dst, "PUB "...), c.Channel), ' '), c.Line), '.')
+		return natsPayload(strconv.AppendUint(dst, c.Sequence, 10), c.Payload)
 	case Echo:
 		return natsPayload(natsEcho(append(dst, "PUB "...), c.Line), c.Payload)
 	case Pong:
@@ -36,6 +44,28 @@ func (n *nats) Append(dst []byte, c Command) []byte {
 
 func natsEcho(dst []byte, line int) []byte {
 	return strconv.AppendInt(append(dst, "echo."...), int64(line), 10)
+}
+
+// natsStream takes all channels of the load tool.
+const natsStream = `{"name":"bench","subjects":["bench.>"],"retention":"limits","storage":"file","num_replicas":1}`
+
+// natsAcks begins the subjects that JetStream acknowledges to.
+const natsAcks = "_ack."
+
+func natsAck(dst []byte, line int) []byte {
+	return strconv.AppendInt(append(dst, natsAcks...), int64(line), 10)
+}
+
+// natsStored reads an acknowledgement. The one of the stream itself says nothing.
+func natsStored(events []Event, subject, payload []byte) []Event {
+	if bytes.Contains(payload, []byte(`"error"`)) {
+		return append(events, Event{Kind: Refused, Reason: excerpt(payload)})
+	}
+	_, sequence, _ := bytes.Cut(subject[len(natsAcks):], []byte("."))
+	if n := digits(sequence); n > 0 {
+		events = append(events, Event{Kind: Message, Sequence: n, Offset: number(payload, `"seq":`)})
+	}
+	return events
 }
 
 func natsPayload(dst, payload []byte) []byte {
@@ -59,7 +89,11 @@ func (n *nats) Parse(events []Event, message []byte) []Event {
 				reason := fmt.Sprintf("a message of %d bytes in %d", size, len(message))
 				return append(events, Event{Kind: Refused, Reason: reason})
 			}
-			events = append(events, Event{Kind: Message, Payload: message[:size]})
+			if subject := line[len("MSG "):]; hasPrefix(subject, natsAcks) {
+				events = natsStored(events, subject, message[:size])
+			} else {
+				events = append(events, Event{Kind: Message, Payload: message[:size]})
+			}
 			message = message[size+2:]
 		case hasPrefix(line, "PONG"):
 			events = append(events, Event{Kind: Ack})

@@ -18,24 +18,27 @@ import (
 // Kind is what a command asks for.
 type Kind int
 
-// The kinds of commands. Connect, Subscribe and Listen are steps: a target that says something for one of them
+// The kinds of commands. Connect, Subscribe, Listen and Prepare are steps: a target that says something for one of them
 // acknowledges it by an event [Ack].
 const (
 	Connect   Kind = iota // the first words of a line
 	Subscribe             // to Channel; After says from where on
 	Listen                // be ready for the answers to Echo
 	Publish               // Payload to Channel; not acknowledged
+	Prepare               // be ready for the answers to Store
+	Store                 // Payload to Channel, acknowledged as stored: an event Message with its Sequence
 	Echo                  // send Payload and get it back, as an event Message
 	Pong                  // answer an event Ping
 )
 
 // Command is something a line is to say.
 type Command struct {
-	Kind    Kind
-	Line    int    // which line says it
-	Channel int    // for Subscribe and Publish
-	Payload []byte // for Publish and Echo: letters and digits alone, and of the length that the target was made for
-	After   Place  // for Subscribe: the last message seen, where the server can resume
+	Kind     Kind
+	Line     int    // which line says it
+	Channel  int    // for Subscribe, Publish and Store
+	Sequence uint64 // for Store: counts those of the line, from 1 on
+	Payload  []byte // for Publish, Store and Echo: letters and digits alone, and of the length that the target was made for
+	After    Place  // for Subscribe: the last message seen, where the server can resume
 }
 
 // Place is a position in a channel, for servers that have positions.
@@ -46,11 +49,12 @@ type Place struct {
 
 // Event is something that a message of the server says.
 type Event struct {
-	Kind    EventKind
-	Payload []byte // of Message; valid as long as the message it came in
-	Offset  uint64 // of Message, where the server numbers: consecutive in each channel
-	Place   Place  // of Ack of a subscription, where the server has positions
-	Reason  string // of Refused
+	Kind     EventKind
+	Payload  []byte // of Message; valid as long as the message it came in
+	Offset   uint64 // of Message, where the server numbers: consecutive in each channel
+	Sequence uint64 // of Message that acknowledges a Store: that of the command
+	Place    Place  // of Ack of a subscription, where the server has positions
+	Reason   string // of Refused
 }
 
 // EventKind is what an event means.
@@ -59,7 +63,7 @@ type EventKind int
 // The kinds of events.
 const (
 	Ack     EventKind = iota // the step is done
-	Message                  // a published message, or the answer to an echo
+	Message                  // a published message, or the answer to an echo or a store
 	Ping                     // the server wants a sign of life
 	Refused                  // the server says that something went wrong
 )

@@ -22,9 +22,12 @@ var words = []struct {
 			Publish:   `{"type":"publish","channel":"bench.7","data":"abcdefgh"}`,
 			Echo:      `{"type":"call","requestId":"1","method":"magpie.echo","data":"abcdefgh"}`,
 			Pong:      ``,
+			Prepare:   ``,
+			Store:     `{"type":"publish","requestId":"5","channel":"bench.7","messageId":"abcdefgh.3.5","data":"abcdefgh"}`,
 		},
 		hear: map[string][]Event{
-			`{"type":"connected","sessionId":"x"}`: nil,
+			`{"type":"published","requestId":"5","position":{"epoch":"k3","offset":42},"duplicate":false}`:              {{Kind: Message, Sequence: 5, Offset: 42}},
+			`{"type":"connected","sessionId":"x"}`:                                                                      nil,
 			`{"type":"subscribed","requestId":"s","channel":"bench.7","position":{"epoch":"k3","offset":41},"tail":57}`: {{Kind: Ack, Place: Place{"k3", 41}}},
 			`{"type":"message","channel":"bench.7","offset":42,"publisher":"dev","timestamp":1,"data":"abcdefgh"}`:      {{Kind: Message, Offset: 42, Payload: []byte(payload)}},
 			`{"type":"reply","requestId":"1","data":"abcdefgh"}`:                                                        {{Kind: Message, Payload: []byte(payload)}},
@@ -41,8 +44,14 @@ var words = []struct {
 			Publish:   "PUB bench.7 8\r\nabcdefgh\r\n",
 			Echo:      "PUB echo.3 8\r\nabcdefgh\r\n",
 			Pong:      "PONG\r\n",
+			Prepare: "SUB _ack.3.* 2\r\nPUB $JS.API.STREAM.CREATE.bench _ack.3.0 94\r\n" +
+				`{"name":"bench","subjects":["bench.>"],"retention":"limits","storage":"file","num_replicas":1}` + "\r\nPING\r\n",
+			Store: "PUB bench.7 _ack.3.5 8\r\nabcdefgh\r\n",
 		},
 		hear: map[string][]Event{
+			"MSG _ack.3.5 2 26\r\n" + `{"stream":"bench","seq":9}` + "\r\n": {{Kind: Message, Sequence: 5, Offset: 9}},
+			"MSG _ack.3.0 2 15\r\n" + `{"config":true}` + "\r\n":            nil,
+			"MSG _ack.3.5 2 12\r\n" + `{"error":{}}` + "\r\n":               {{Kind: Refused, Reason: `{"error":{}}`}},
 			"INFO {}\r\n": nil,
 			"PONG\r\n":    {{Kind: Ack}},
 			"MSG bench.7 1 8\r\nabcdefgh\r\nPING\r\nMSG bench.7 1 8\r\n\r\n\r\n\r\n\r\n\r\n": {
@@ -106,7 +115,7 @@ func TestTargetsSpeakTheirProtocols(t *testing.T) {
 			t.Fatal(err)
 		}
 		for kind, want := range w.say {
-			got := string(x.Append([]byte("before"), Command{Kind: kind, Line: 3, Channel: 7, Payload: []byte(payload)}))
+			got := string(x.Append([]byte("before"), Command{Kind: kind, Line: 3, Channel: 7, Sequence: 5, Payload: []byte(payload)}))
 			if got != "before"+want {
 				t.Errorf("%s says %q for %d, want %q", w.target, got, kind, want)
 			}

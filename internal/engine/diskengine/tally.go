@@ -67,7 +67,7 @@ func readTally(fs vfs.FS, name string) (t tally, ok bool) {
 	if err != nil {
 		return t, false
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	b := make([]byte, tallyBytes)
 	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return t, false
