@@ -30,7 +30,7 @@ func (n *nats) Append(dst []byte, c Command) []byte {
 	case Prepare:
 		dst = append(natsAck(append(dst, "SUB "...), c.Line), ".* 2\r\n"...)
 		dst = natsAck(append(dst, "PUB $JS.API.STREAM.CREATE.bench "...), c.Line)
-		return append(natsPayload(append(dst, ".0"...), []byte(natsStream)), "PING\r\n"...)
+		return natsPayload(append(dst, ".0"...), []byte(natsStream))
 	case Store:
 		dst = append(natsAck(append(appendChannel(append(dst, "PUB "...), c.Channel), ' '), c.Line), '.')
 		return natsPayload(strconv.AppendUint(dst, c.Sequence, 10), c.Payload)
@@ -56,16 +56,16 @@ func natsAck(dst []byte, line int) []byte {
 	return strconv.AppendInt(append(dst, natsAcks...), int64(line), 10)
 }
 
-// natsStored reads an acknowledgement. The one of the stream itself says nothing.
+// natsStored reads an acknowledgement: of a message, or, with the number 0, of the stream that it is to go to.
 func natsStored(events []Event, subject, payload []byte) []Event {
 	if bytes.Contains(payload, []byte(`"error"`)) {
 		return append(events, Event{Kind: Refused, Reason: excerpt(payload)})
 	}
 	_, sequence, _ := bytes.Cut(subject[len(natsAcks):], []byte("."))
 	if n := digits(sequence); n > 0 {
-		events = append(events, Event{Kind: Message, Sequence: n, Offset: number(payload, `"seq":`)})
+		return append(events, Event{Kind: Message, Sequence: n, Offset: number(payload, `"seq":`)})
 	}
-	return events
+	return append(events, Event{Kind: Ack})
 }
 
 func natsPayload(dst, payload []byte) []byte {

@@ -45,12 +45,12 @@ var words = []struct {
 			Echo:      "PUB echo.3 8\r\nabcdefgh\r\n",
 			Pong:      "PONG\r\n",
 			Prepare: "SUB _ack.3.* 2\r\nPUB $JS.API.STREAM.CREATE.bench _ack.3.0 94\r\n" +
-				`{"name":"bench","subjects":["bench.>"],"retention":"limits","storage":"file","num_replicas":1}` + "\r\nPING\r\n",
+				`{"name":"bench","subjects":["bench.>"],"retention":"limits","storage":"file","num_replicas":1}` + "\r\n",
 			Store: "PUB bench.7 _ack.3.5 8\r\nabcdefgh\r\n",
 		},
 		hear: map[string][]Event{
 			"MSG _ack.3.5 2 26\r\n" + `{"stream":"bench","seq":9}` + "\r\n": {{Kind: Message, Sequence: 5, Offset: 9}},
-			"MSG _ack.3.0 2 15\r\n" + `{"config":true}` + "\r\n":            nil,
+			"MSG _ack.3.0 2 15\r\n" + `{"config":true}` + "\r\n":            {{Kind: Ack}},
 			"MSG _ack.3.5 2 12\r\n" + `{"error":{}}` + "\r\n":               {{Kind: Refused, Reason: `{"error":{}}`}},
 			"INFO {}\r\n": nil,
 			"PONG\r\n":    {{Kind: Ack}},
