@@ -58,8 +58,14 @@ func appendMany(b *testing.B, e *diskengine.Engine, underWay int) {
 	left.Wait()
 }
 
-// BenchmarkOpen opens a store of 100,000 channels.
+// BenchmarkOpen opens stores of many channels, none of which is loaded by that.
 func BenchmarkOpen(b *testing.B) {
+	for _, channels := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprint(channels), func(b *testing.B) { benchmarkOpen(b, channels) })
+	}
+}
+
+func benchmarkOpen(b *testing.B, channels int) {
 	o := diskengine.Options{Dir: b.TempDir(), Level: levels(diskengine.Written)}
 	open := func() *diskengine.Engine {
 		o.Space = channel.NewSpace(channel.NewBudget(0), nil)
@@ -72,7 +78,10 @@ func BenchmarkOpen(b *testing.B) {
 	e := open()
 	records := []channel.Record{{Publication: wire.Publication{MessageID: "1"}}}
 	var left sync.WaitGroup
-	for i := range 100_000 {
+	for i := range channels {
+		if i%10_000 == 0 {
+			left.Wait() // no more than that wait for the disk
+		}
 		left.Add(1)
 		e.Append(wire.ChannelName(fmt.Sprint("c", i)), records, func(_ wire.Epoch, _ []channel.Placed, err error) {
 			if err != nil {
@@ -83,11 +92,21 @@ func BenchmarkOpen(b *testing.B) {
 	}
 	left.Wait()
 	for b.Loop() {
+		b.StopTimer()
 		if err := e.Close(b.Context()); err != nil {
 			b.Fatal(err)
 		}
+		b.StartTimer()
 		e = open()
 	}
+	if n := e.Stats().Channels; n > 0 {
+		b.Errorf("%d channels were loaded", n)
+	}
+	e.Append("c7", records, func(_ wire.Epoch, placed []channel.Placed, err error) {
+		if err != nil || !placed[0].Duplicate {
+			b.Errorf("a retry after opening is answered %+v, %v", placed, err)
+		}
+	})
 	if err := e.Close(b.Context()); err != nil {
 		b.Fatal(err)
 	}
