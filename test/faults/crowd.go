@@ -52,7 +52,7 @@ func storm(b *bench) (report, error) {
 // memory and the kernel's stay where they are, and the others get everything.
 func slow(b *bench) (report, error) {
 	g, err := b.newGateway("slow", "durability: memory\nnamespaces:\n"+
-		"  - {name: small, pattern: fault.*, retention: {messages: 20000, bytes: 4MiB, age: 1h}}\n")
+		"  - {name: small, pattern: fault.*, retention: {messages: 5000, bytes: 1MiB, age: 1h}}\n")
 	if err != nil {
 		return report{}, err
 	}
@@ -61,7 +61,7 @@ func slow(b *bench) (report, error) {
 	}
 	defer g.kill()
 	l := b.startOf(g.url(), size{channels: 1, publishers: 2, subscribers: pick(b, 50, 1000)})
-	if err := l.progress(pick(b, 20_000, 40_000)); err != nil { // the retention is full from here on
+	if err := l.progress(pick(b, 20_000, 8_000)); err != nil { // the retention is full from here on
 		return report{}, err
 	}
 	process, kernel := g.memory(), kernelMemory()
