@@ -82,7 +82,8 @@ func everyScenario(t *testing.T, url, ca string) {
 	for _, s := range Scenarios() {
 		o := brief(url, s[0])
 		o.CA = ca
-		o.Stages = []int{2, 20} // one for each channel of mixed, one more than the witness of comeback and replay
+		o.Duration, o.patience = 300*time.Millisecond, 10*time.Second // a busy machine may do nothing for a while
+		o.Stages = []int{2, 20}                                       // one for each channel of mixed, one more than the witness of comeback and replay
 		switch s[0] {
 		case "storm":
 			o.Rate = 1000
