@@ -33,7 +33,8 @@ func newTokenCommand(env environment) *cobra.Command {
 knows the users.
 
 The secret is read from an environment variable or a file, never from the command line, where other users of the
-machine could see it. Without --publish, --subscribe and --call the token has the gateway's default rights.`,
+machine could see it. Without --publish, --subscribe, --call, --serve and --reach the token has the
+gateway's default rights.`,
 		Example: `  export MAGPIE_AUTH_JWT_SECRET=$(head -c 32 /dev/urandom | base64)
   magpie token --user alice
   magpie token --user pricing --secret-file secret.txt --publish 'price.>' --subscribe 'order.*' --ttl 24h
@@ -57,6 +58,8 @@ machine could see it. Without --publish, --subscribe and --call the token has th
 	flags.StringArrayVar(&f.grants.Publish, "publish", nil, "a channel, or a `PATTERN` with * and >, it may publish to; may be repeated")
 	flags.StringArrayVar(&f.grants.Subscribe, "subscribe", nil, "a channel or `PATTERN` it may subscribe to; may be repeated")
 	flags.StringArrayVar(&f.grants.Call, "call", nil, "a method or `PATTERN` it may call; may be repeated")
+	flags.StringArrayVar(&f.grants.Serve, "serve", nil, "a method or `PATTERN` it may serve to others; may be repeated")
+	flags.StringArrayVar(&f.grants.Reach, "reach", nil, "whom its calls may be directed at: user.ID, session.ID, a channel, or a `PATTERN`; may be repeated")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
 	return cmd
 }
@@ -86,7 +89,7 @@ func (f *tokenFlags) mint(env environment, now time.Time) error {
 		IssuedAt:  now,
 		ExpiresAt: now.Add(f.ttl),
 	}
-	if len(f.grants.Publish)+len(f.grants.Subscribe)+len(f.grants.Call) > 0 {
+	if !f.grants.None() {
 		claims.Rights = &f.grants
 	}
 	token, err := auth.Mint(secret, claims)

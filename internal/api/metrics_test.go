@@ -72,7 +72,7 @@ func TestMetricsMove(t *testing.T) {
 		t.Error(err)
 	}
 	caller := &auth.Principal{UserID: "ann"}
-	if _, _, err := r.hub.Call(caller, &wire.Call{Method: "magpie.echo"}); err == nil {
+	if _, _, err := r.hub.CallNow(caller, &wire.Call{Method: "magpie.echo"}); err == nil {
 		t.Error("a caller without the right was served")
 	}
 	lines.Charge(777)

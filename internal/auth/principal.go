@@ -46,6 +46,10 @@ func (p *Principal) May(action Action, name wire.ChannelName) error {
 		return wire.Errorf(wire.CodePermissionDenied,
 			"channel %q is the gateway's own: clients cannot publish to names that begin with %q; choose another name", name, wire.SystemPrefix)
 	}
+	if action == Serve && (isSystem(string(name)) || strings.HasPrefix(string(name), wire.OwnMethods)) {
+		return wire.Errorf(wire.CodePermissionDenied,
+			"method %q is the gateway's own: clients cannot serve names that begin with %q or %q; choose another name", name, wire.OwnMethods, wire.SystemPrefix)
+	}
 	if action == Subscribe && p.owns(name) || p.Rights.allow(action, string(name)) {
 		return nil
 	}
@@ -71,8 +75,11 @@ func (p *Principal) denied(action Action, name wire.ChannelName) error {
 		remedy += " (names that begin with \"sys.\" must be granted by a pattern that begins so)"
 	}
 	what := "channel"
-	if action == Call {
+	switch action { //nolint:exhaustive // the rest is about channels
+	case Call, Serve:
 		what = "method"
+	case Reach:
+		what = "target"
 	}
 	return wire.Errorf(wire.CodePermissionDenied, "user %q has no right to %s %s %q: %s", p.UserID, action, what, name, remedy)
 }

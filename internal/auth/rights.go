@@ -14,6 +14,8 @@ const (
 	Publish Action = iota
 	Subscribe
 	Call
+	Serve
+	Reach   // whom calls may be directed at
 	actions // how many there are
 )
 
@@ -26,6 +28,10 @@ func (a Action) String() string {
 		return "subscribe"
 	case Call:
 		return "call"
+	case Serve:
+		return "serve"
+	case Reach:
+		return "reach"
 	}
 	return fmt.Sprintf("action %d", uint8(a))
 }
@@ -40,6 +46,10 @@ type Grants struct {
 	Publish   []string `json:"publish,omitempty"`
 	Subscribe []string `json:"subscribe,omitempty"`
 	Call      []string `json:"call,omitempty"`
+	Serve     []string `json:"serve,omitempty"`
+	// Reach is whom calls may be directed at, beside the principal's own user: user.<id>, session.<id>, or channels,
+	// whose subscribers are meant.
+	Reach []string `json:"reach,omitempty"`
 }
 
 // Rights are compiled [Grants]: immutable, and safe for use by many goroutines. The zero value grants nothing. Copies share
@@ -57,7 +67,7 @@ type patterns struct {
 // NewRights compiles grants. Its error names the pattern that is none, and its list.
 func NewRights(grants Grants) (Rights, error) {
 	r := Rights{of: new([actions]patterns)}
-	for i, list := range [actions][]string{Publish: grants.Publish, Subscribe: grants.Subscribe, Call: grants.Call} {
+	for i, list := range grants.lists() {
 		if len(list) > MaxPatterns {
 			return Rights{}, fmt.Errorf("%s: %d patterns: at most %d are allowed", Action(i), len(list), MaxPatterns)
 		}
@@ -77,7 +87,21 @@ func DefaultGrants() Grants { return Grants{Call: []string{"magpie.*"}} }
 // AllGrants allow everything that can be granted.
 func AllGrants() Grants {
 	all := []string{">", "sys.>"}
-	return Grants{Publish: []string{">"}, Subscribe: all, Call: all}
+	return Grants{Publish: []string{">"}, Subscribe: all, Call: all, Serve: []string{">"}, Reach: all}
+}
+
+// None reports whether nothing is granted.
+func (g *Grants) None() bool {
+	for _, list := range g.lists() {
+		if len(list) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (g *Grants) lists() [actions][]string {
+	return [actions][]string{Publish: g.Publish, Subscribe: g.Subscribe, Call: g.Call, Serve: g.Serve, Reach: g.Reach}
 }
 
 func (p *patterns) add(text string) error {

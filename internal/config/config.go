@@ -128,6 +128,11 @@ type Rights struct {
 	Subscribe []string `yaml:"subscribe"`
 	// Call lists the methods that may be called. Default none.
 	Call []string `yaml:"call"`
+	// Serve lists the methods that may be served to others. Default none.
+	Serve []string `yaml:"serve"`
+	// Reach lists whom calls may be directed at besides the sessions of the same user: user.<id>, session.<id>, or
+	// channels, whose subscribers are meant. Default none.
+	Reach []string `yaml:"reach"`
 }
 
 // Limits bound what clients can cost.

@@ -108,6 +108,8 @@ func (r *Rights) read(s *section) {
 	s.texts("publish", &r.Publish, checkPattern)
 	s.texts("subscribe", &r.Subscribe, checkPattern)
 	s.texts("call", &r.Call, checkPattern)
+	s.texts("serve", &r.Serve, checkPattern)
+	s.texts("reach", &r.Reach, checkPattern)
 }
 
 func (l *Limits) read(s *section) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -53,16 +54,13 @@ func (l CallLimits) withDefaults() CallLimits {
 	return l
 }
 
-// ownMethods begins the names of the gateway's own methods.
-const ownMethods = "magpie."
-
 // Handle has calls of a method served by a handler.
 func (h *Hub) Handle(method string, handler Handler) error {
 	if err := wire.CheckMethod(method); err != nil {
 		return err
 	}
-	if strings.HasPrefix(method, ownMethods) {
-		return wire.Errorf(wire.CodeInvalidArgument, "methods %s* are the gateway's own: %q needs another name", ownMethods, method)
+	if strings.HasPrefix(method, wire.OwnMethods) {
+		return wire.Errorf(wire.CodeInvalidArgument, "methods %s* are the gateway's own: %q needs another name", wire.OwnMethods, method)
 	}
 	if _, taken := h.handlers.LoadOrStore(method, handler); taken {
 		return wire.Errorf(wire.CodeAlreadyExists, "the method %q has a handler already", method)
@@ -70,31 +68,77 @@ func (h *Hub) Handle(method string, handler Handler) error {
 	return nil
 }
 
-// Submit has run called on a worker, with a context that ends with the time that the call allows and when the hub closes.
-// The caller ends it by cancel.
-func (h *Hub) Submit(c *wire.Call, run func(ctx context.Context)) (ctx context.Context, cancel context.CancelFunc, err error) {
-	if h.draining.Load() {
-		return nil, nil, wire.Errorf(wire.CodeUnavailable, "node %s is shutting down: connect again, to another, and call there", h.opts.NodeID)
-	}
-	limits := &h.opts.Calls
-	timeout := limits.Timeout
-	if c.TimeoutMs > 0 {
-		timeout = limits.MaxTimeout
-		if c.TimeoutMs < timeout.Milliseconds() {
-			timeout = time.Duration(c.TimeoutMs) * time.Millisecond
-		}
-	}
-	ctx, cancel = context.WithTimeout(h.ctx, timeout)
-	if err := h.calls.do(func() { run(ctx) }); err != nil {
-		cancel()
-		return nil, nil, err
-	}
-	return ctx, cancel, nil
+// handling is a call that a handler has in hand (Callee).
+type handling struct {
+	hub      *Hub
+	x        *Exchange
+	cancel   context.CancelFunc
+	credit   credit
+	answered atomic.Bool
 }
 
-// Invoke runs a handler, and makes of whatever it does an answer: an error that is no *wire.Error, or a panic, is logged
+// run has a handler answer the call on a worker.
+func (h *Hub) run(x *Exchange, handler Handler) error {
+	x.Keep()
+	ctx, cancel := context.WithDeadline(h.ctx, x.Deadline)
+	c := &handling{hub: h, x: x, cancel: cancel, credit: credit{n: InitialCredit}}
+	if given, ok := x.Taken(c); !ok {
+		cancel()
+		return nil
+	} else if given > 0 {
+		c.credit.add(given)
+	}
+	in := &Incoming{Method: x.Method, Caller: x.Caller, Session: x.Session, Meta: x.Meta, Payload: x.Payload, Progress: c.progress}
+	err := h.calls.do(func() {
+		defer cancel()
+		payload, err := h.invoke(ctx, handler, in)
+		c.answer(payload, err)
+	})
+	if err != nil {
+		cancel()
+		return err
+	}
+	context.AfterFunc(ctx, func() { c.expired(ctx) })
+	return nil
+}
+
+// answer passes on what the handler made of the call, unless that comes too late.
+func (c *handling) answer(payload wire.Payload, err error) {
+	if c.answered.Swap(true) {
+		c.hub.Metrics.Late.Add(1)
+		return
+	}
+	c.x.Back.Answer(nil, c.x, &wire.Reply{Payload: payload}, err)
+}
+
+// expired answers in place of a handler that goes on though its context has ended.
+func (c *handling) expired(ctx context.Context) {
+	if !c.answered.Swap(true) {
+		c.x.Back.Answer(nil, c.x, nil, ended(ctx, c.x.Method))
+	}
+}
+
+// progress sends a part of the result; it is called by the handler.
+func (c *handling) progress(ctx context.Context, part wire.Payload) error {
+	if err := c.credit.take(ctx); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.x.Back.Part(nil, c.x, part)
+	return nil
+}
+
+// Cancel ends the handler's context.
+func (c *handling) Cancel(Home) { c.cancel() }
+
+// Credit lets the handler send more.
+func (c *handling) Credit(_ Home, count int64) { c.credit.add(count) }
+
+// invoke runs a handler, and makes of whatever it does an answer: an error that is no *wire.Error, or a panic, is logged
 // and becomes one that says nothing of it.
-func (h *Hub) Invoke(ctx context.Context, handler Handler, in *Incoming) (payload wire.Payload, err error) {
+func (h *Hub) invoke(ctx context.Context, handler Handler, in *Incoming) (payload wire.Payload, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.Error("a handler panicked", "method", in.Method, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
@@ -141,31 +185,4 @@ func (h *Hub) checkResult(method string, p wire.Payload) error {
 		return wire.Errorf(wire.CodeInternal, "the result of %q is text that is no UTF-8", method)
 	}
 	return nil
-}
-
-// Expired is the answer to a call whose context has ended while its handler goes on.
-func (h *Hub) Expired(ctx context.Context, method string) error { return ended(ctx, method) }
-
-// Answered counts the end of a call.
-func (h *Hub) Answered(err error) {
-	if err != nil {
-		h.Metrics.CallErrors.Add(1)
-	} else {
-		h.Metrics.Calls.Add(1)
-	}
-}
-
-// FinishCalls waits until no handler runs any more, or ctx ends: then the contexts of those that do are ended. New calls are
-// refused once the hub drains.
-func (h *Hub) FinishCalls(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		h.calls.wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		h.cancel()
-	}
 }

@@ -4,8 +4,13 @@
 //	hub.go      Hub, and who may come in
 //	publish.go  messages on their way to the engine
 //	history.go  pages of what the engine keeps
-//	call.go     methods the gateway itself answers
+//	call.go     calls on their way to whoever answers them
+//	exchange.go what passes between a caller and a callee
+//	services.go methods that sessions serve, and what waits for them
+//	several.go  calls that several sessions are asked
 //	handle.go   methods that the embedding program serves
+//	credit.go   how many parts of a result may be sent ahead
+//	directory.go  which sessions a user has
 //	workers.go  where these run
 //	metrics.go  what is counted
 //	keep/       sessions that outlive their lines
@@ -30,6 +35,7 @@ type Options struct {
 	Authenticator auth.Authenticator
 	NodeID        string
 	MaxSessions   int // 0: no limit
+	MaxPerUser    int // sessions of one user; 0: no limit
 	MaxMessage    int // bytes of one message's payload; 0: 64 KiB
 	Calls         CallLimits
 	Logger        *slog.Logger
@@ -37,16 +43,19 @@ type Options struct {
 
 // Hub routes. It is safe for concurrent use.
 type Hub struct {
-	opts     Options
-	log      *slog.Logger
-	methods  map[string]Method
-	handlers sync.Map // of Handler, by method
-	calls    *workers // run handlers
-	ctx      context.Context
-	cancel   context.CancelFunc // ends ctx, and with it the calls
-	workers  chan struct{}      // one place for each authentication under way
-	draining atomic.Bool
-	closed   atomic.Bool
+	opts      Options
+	log       *slog.Logger
+	methods   map[string]Method
+	handlers  sync.Map // of Handler, by method
+	services  *services
+	lines     Lines // set once
+	directory *Directory
+	calls     *workers // run handlers
+	ctx       context.Context
+	cancel    context.CancelFunc // ends ctx, and with it the calls
+	workers   chan struct{}      // one place for each authentication under way
+	draining  atomic.Bool
+	closed    atomic.Bool
 
 	refusalTold atomic.Int64 // the second of the last refusal in the log
 
@@ -67,13 +76,15 @@ func New(opts Options) *Hub {
 	opts.Calls = opts.Calls.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Hub{
-		calls:   newWorkers(opts.Calls.Workers, opts.Calls.Waiting),
-		ctx:     ctx,
-		cancel:  cancel,
-		opts:    opts,
-		log:     opts.Logger,
-		methods: builtin(),
-		workers: make(chan struct{}, maxAuthentications),
+		calls:     newWorkers(opts.Calls.Workers, opts.Calls.Waiting),
+		services:  newServices(opts.Calls.Waiting),
+		directory: newDirectory(opts.MaxPerUser),
+		ctx:       ctx,
+		cancel:    cancel,
+		opts:      opts,
+		log:       opts.Logger,
+		methods:   builtin(),
+		workers:   make(chan struct{}, maxAuthentications),
 	}
 }
 

@@ -87,7 +87,7 @@ func TestRightsAreCheckedForEachAction(t *testing.T) {
 		return err
 	}
 	call := func(c wire.Call) error {
-		_, _, err := h.Call(alice, &c)
+		_, err := h.Ask(t.Context(), alice, &c, nil)
 		return err
 	}
 	for _, test := range []struct {
@@ -109,7 +109,7 @@ func TestRightsAreCheckedForEachAction(t *testing.T) {
 		{"publish to a name that is too long", send(wire.ChannelName(strings.Repeat("x", wire.MaxChannelBytes+1))), wire.CodeInvalidArgument},
 		{"call", call(wire.Call{Method: "magpie.echo"}), ""},
 		{"call what is not granted", call(wire.Call{Method: "magpie.other"}), wire.CodePermissionDenied},
-		{"call a peer", call(wire.Call{Method: "magpie.echo", To: "user:bob"}), wire.CodeUnimplemented},
+		{"call a peer", call(wire.Call{Method: "magpie.echo", To: "user:bob"}), wire.CodePermissionDenied},
 		{"call a bad name", call(wire.Call{Method: "magpie..echo"}), wire.CodeInvalidArgument},
 	} {
 		if got := code(test.err); got != test.want {
@@ -167,8 +167,8 @@ func TestPublishStampsThePublisher(t *testing.T) {
 func TestEchoAnswersWithItsPayload(t *testing.T) {
 	h := openHub(t, Options{})
 	payload := wire.Payload{Kind: wire.PayloadBytes, Bytes: []byte{0, 1}}
-	got, _, err := h.Call(user(t, "alice", auth.DefaultGrants()), &wire.Call{Method: "magpie.echo", Payload: payload})
-	if err != nil || got.Kind != payload.Kind || string(got.Bytes) != string(payload.Bytes) {
+	got, answered, err := h.CallNow(user(t, "alice", auth.DefaultGrants()), &wire.Call{Method: "magpie.echo", Payload: payload})
+	if err != nil || !answered || got.Kind != payload.Kind || string(got.Bytes) != string(payload.Bytes) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

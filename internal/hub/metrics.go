@@ -13,4 +13,6 @@ type Metrics struct {
 	Pages          atomic.Int64 // of history
 	Calls          atomic.Int64
 	CallErrors     atomic.Int64
+	CallsOpen      atomic.Int64 // now
+	Late           atomic.Int64 // answers of handlers for which nobody waited any more
 }

@@ -1,82 +1,64 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/hub"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
-// openCall is a call that a handler has in hand. The shard holds those of its sessions.
+// openCall is a call of this session that is under way: the caller's side of an exchange (hub.Back). The shard holds those
+// of its sessions.
 type openCall struct {
 	session   *Session
+	exchange  *hub.Exchange
 	requestID string
-	method    string
 	next      *openCall // of the same session
 	ended     bool      // it was answered, or nobody waits for an answer
-	stop      func() bool
-	cancel    context.CancelFunc
-	credit    credit
+	timer     *time.Timer
+	parts     parts
 }
 
-// call answers a call of one of the gateway's own methods at once, and hands any other to its handler.
+// call answers a call of one of the gateway's own methods at once, and sends any other on.
 func (s *Session) call(requestID string, b *wire.Call) {
 	if strings.TrimSpace(requestID) == "" {
 		s.fail("", wire.Errorf(wire.CodeInvalidArgument, "call needs a requestId: without one its reply could not be told from others"))
 		return
 	}
-	payload, handler, err := s.shard.settings.Hub.Call(s.principal, b)
+	payload, answered, err := s.shard.settings.Hub.CallNow(s.principal, b)
 	switch {
 	case err != nil:
 		s.fail(requestID, err)
-	case handler != nil:
-		s.invoke(requestID, b, handler)
-	default:
+	case answered:
 		s.send(&wire.Frame{RequestID: requestID, Body: &wire.Reply{Payload: payload}})
+	default:
+		s.dispatchCall(requestID, b)
 	}
 }
 
-// invoke has a handler run on a worker. Its result comes back to the loop.
-func (s *Session) invoke(requestID string, b *wire.Call, handler hub.Handler) {
+// dispatchCall sends a call on. Its result comes back to the loop.
+func (s *Session) dispatchCall(requestID string, b *wire.Call) {
+	h := s.shard.settings.Hub
 	if s.calling(requestID) != nil {
 		s.fail(requestID, wire.Errorf(wire.CodeAlreadyExists, "a call with this requestId is under way: give each its own"))
 		return
 	}
-	h := s.shard.settings.Hub
-	c := &openCall{session: s, requestID: strings.Clone(requestID), method: strings.Clone(b.Method), credit: credit{n: initialCredit}}
-	in := &hub.Incoming{
-		Method:   c.method,
-		Caller:   s.principal,
-		Session:  s.ID(),
-		Meta:     b.Meta.Clone(),
-		Payload:  wire.Payload{Kind: b.Payload.Kind, Bytes: bytes.Clone(b.Payload.Bytes)},
-		Progress: c.progress,
-	}
-	ctx, cancel, err := h.Submit(b, func(ctx context.Context) {
-		payload, err := h.Invoke(ctx, handler, in)
-		s.shard.loop.Post(func() {
-			if c.ended {
-				s.shard.Metrics.Late.Add(1)
-			}
-			c.finish(payload, err)
-		})
-	})
+	x, err := h.NewExchange(s.principal, b)
 	if err != nil {
 		h.Answered(err)
 		s.fail(requestID, err)
 		return
 	}
-	c.cancel = cancel
-	c.stop = context.AfterFunc(ctx, func() {
-		s.shard.loop.Post(func() { c.finish(wire.Payload{}, h.Expired(ctx, c.method)) })
-	})
-	s.inFlight++
+	c := &openCall{session: s, exchange: x, requestID: requestID, parts: parts{out: hub.InitialCredit}}
+	x.Session, x.Back, x.From = s.ID(), c, s.shard
+	c.timer = time.AfterFunc(time.Until(x.Deadline), c.expired)
 	c.next = s.shard.calls[s.slot]
 	s.shard.calls[s.slot] = c
+	s.inFlight++
+	h.Metrics.CallsOpen.Add(1)
+	h.Dispatch(x)
 }
 
 // calling returns the call of that requestId which is under way, or nil.
@@ -89,23 +71,47 @@ func (s *Session) calling(requestID string) *openCall {
 	return nil
 }
 
+// Answer takes the end of the call.
+func (c *openCall) Answer(from hub.Home, _ *hub.Exchange, reply *wire.Reply, err error) {
+	sh := c.session.shard
+	if from == hub.Home(sh) {
+		c.finish(reply, err)
+		return
+	}
+	if err == nil {
+		reply = &wire.Reply{Meta: reply.Meta, Asked: reply.Asked, Answers: reply.Answers, Payload: reply.Payload.Clone()}
+	}
+	sh.loop.Post(func() { c.finish(reply, err) })
+}
+
+// expired tells that the time of the call is over. It is called by the timer.
+func (c *openCall) expired() {
+	sh := c.session.shard
+	sh.loop.Post(func() {
+		if !c.ended && !c.exchange.Expire(sh) {
+			c.finish(nil, wire.Errorf(wire.CodeDeadlineExceeded, "the call of %q took longer than it may", c.exchange.Method))
+		}
+	})
+}
+
 // finish answers the call, unless that was done before.
-func (c *openCall) finish(payload wire.Payload, err error) {
+func (c *openCall) finish(reply *wire.Reply, err error) {
 	s := c.session
 	if c.ended {
 		return
 	}
+	c.sendParts(len(c.parts.held)) // they come before the reply, whether there is room or not
 	c.end()
 	s.shard.settings.Hub.Answered(err)
 	if err != nil {
 		s.fail(c.requestID, err)
 	} else {
-		s.send(&wire.Frame{RequestID: c.requestID, Body: &wire.Reply{Payload: payload}})
+		s.send(&wire.Frame{RequestID: c.requestID, Body: reply})
 	}
-	s.Flush()
+	s.shard.pumpLater(s)
 }
 
-// end takes the call from those under way; its handler is told that nobody waits.
+// end takes the call from those under way.
 func (c *openCall) end() {
 	s := c.session
 	calls := s.shard.calls
@@ -123,8 +129,9 @@ func (c *openCall) end() {
 	}
 	s.inFlight--
 	c.ended = true
-	c.stop()
-	c.cancel()
+	c.timer.Stop()
+	c.dropParts()
+	s.shard.settings.Hub.Metrics.CallsOpen.Add(-1)
 }
 
 // canceled ends a call that its caller has given up.
@@ -133,104 +140,15 @@ func (s *Session) canceled(requestID string) {
 	if c == nil {
 		return // answered meanwhile, or at once
 	}
-	c.end()
-	err := wire.Errorf(wire.CodeCanceled, "the call of %q was canceled", c.method)
-	s.shard.settings.Hub.Answered(err)
-	s.fail(requestID, err)
+	c.exchange.Cancel(s.shard)
+	c.finish(nil, wire.Errorf(wire.CodeCanceled, "the call of %q was canceled", c.exchange.Method))
 }
 
 // dropCalls ends every call, because their caller goes.
 func (s *Session) dropCalls() {
 	for c := s.shard.calls[s.slot]; c != nil; c = s.shard.calls[s.slot] {
 		c.end()
+		c.exchange.Cancel(s.shard)
 		s.shard.settings.Hub.Answered(context.Canceled)
-	}
-}
-
-// progress sends a part of the result; it is called by the handler.
-func (c *openCall) progress(ctx context.Context, part wire.Payload) error {
-	if err := c.credit.take(ctx); err != nil {
-		return err
-	}
-	for {
-		taken := make(chan bool, 1)
-		if !c.session.shard.loop.Post(func() { taken <- c.sendProgress(part) }) {
-			return wire.Errorf(wire.CodeUnavailable, "the gateway is shut down")
-		}
-		select {
-		case ok := <-taken:
-			if ok {
-				return ctx.Err()
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		select {
-		case <-time.After(fullPause):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// fullPause is how long a handler waits before it looks again whether its caller, who has not read what there is, has room.
-const fullPause = 10 * time.Millisecond
-
-// sendProgress reports false when the session has no room for it.
-func (c *openCall) sendProgress(part wire.Payload) bool {
-	s := c.session
-	if c.ended {
-		return true
-	}
-	if s.waiting() >= s.maxOutbox() {
-		return false
-	}
-	s.send(&wire.Frame{RequestID: c.requestID, Body: &wire.Progress{Payload: part}})
-	s.Flush()
-	return true
-}
-
-// initialCredit is how many progress frames a callee may send before it is given more.
-const initialCredit = 16
-
-// maxCredit bounds what a caller can give, so that it cannot overflow.
-const maxCredit = 1 << 30
-
-// credit counts the progress frames that a caller still takes. Safe for concurrent use.
-type credit struct {
-	mu   sync.Mutex // guards the fields below
-	n    int
-	more chan struct{} // closed when n has grown; nil while nobody waits
-}
-
-// take waits for a credit and takes it.
-func (c *credit) take(ctx context.Context) error {
-	for {
-		c.mu.Lock()
-		if c.n > 0 {
-			c.n--
-			c.mu.Unlock()
-			return nil
-		}
-		if c.more == nil {
-			c.more = make(chan struct{})
-		}
-		more := c.more
-		c.mu.Unlock()
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func (c *credit) add(count int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.n = int(min(int64(c.n)+min(max(count, 0), maxCredit), maxCredit))
-	if c.more != nil {
-		close(c.more)
-		c.more = nil
 	}
 }

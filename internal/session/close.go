@@ -16,7 +16,7 @@ func (s *Session) Goodbye(code wire.CloseCode, reason string, retryAfter time.Du
 		s.retire(resumable(code))
 	}
 	s.dropAll()
-	s.dropCalls()
+	s.depart()
 	s.send(&wire.Frame{Body: &wire.Goodbye{Code: code, Reason: reason, RetryAfterMs: retryAfter.Milliseconds()}})
 	s.end(code, reason)
 }
@@ -28,8 +28,19 @@ func (s *Session) Refuse(code wire.CloseCode, reason string) {
 	}
 	s.retire(resumable(code))
 	s.dropAll()
-	s.dropCalls()
+	s.depart()
 	s.end(code, reason)
+}
+
+// depart ends what others have to do with the session, once it is no longer there for them.
+func (s *Session) depart() {
+	if s.state != stateOpen {
+		return
+	}
+	s.state = stateLeaving
+	s.dropCalls()
+	s.dropServing()
+	s.shard.settings.Hub.Directory().Leave(s.principal, s.place())
 }
 
 // end sends the framing's own end and lets the line run out.
@@ -53,7 +64,7 @@ func (s *Session) Closed(error) {
 	}
 	s.retire(true)
 	s.dropAll()
-	s.dropCalls()
+	s.depart()
 	s.settle(0)
 	s.discard()
 	s.state = stateClosed

@@ -53,6 +53,11 @@ func (s *Session) authenticated(requestID string, resume *wire.Resume, p *auth.P
 // welcome opens the session: connected comes before everything else.
 func (s *Session) welcome(requestID string) {
 	settings := &s.shard.settings
+	if err := settings.Hub.Directory().Enter(s.principal, s.place()); err != nil {
+		s.fail(requestID, err)
+		s.Goodbye(wire.CloseUserFull, "the user has as many sessions as one may have", 0)
+		return
+	}
 	s.state = stateOpen
 	_, resumed := s.shard.given[s.slot]
 	connected := &wire.Connected{

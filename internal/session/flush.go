@@ -104,6 +104,10 @@ func (s *Session) hold() {
 		s.held = false
 		s.heard = s.shard.now() // until now it was not listened to
 		s.line.SetReading(true)
+		s.releaseParts()
+		if v := s.shard.serving[s.slot]; v != nil {
+			v.setFull(false)
+		}
 	}
 }
 

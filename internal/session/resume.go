@@ -16,6 +16,9 @@ func Introduce(shards []*Shard) {
 	for _, sh := range shards {
 		sh.peers = shards
 	}
+	if len(shards) > 0 {
+		shards[0].settings.Hub.SetLines(lines(shards))
+	}
 }
 
 // maxHops bounds how often a session that moves about is followed.

@@ -18,6 +18,7 @@ const (
 	stateNew            state = iota // waits for connect, or for any frame when the request said who it is
 	stateAuthenticating              // a worker looks at the token; nothing is read
 	stateOpen                        // connected
+	stateLeaving                     // the goodbye is being written
 	stateClosing                     // the goodbye is on its way
 	stateClosed                      // the line is gone
 )
@@ -112,7 +113,7 @@ func (s *Session) ID() wire.SessionID {
 // or the engine. The transport keeps what it has until the line's reading is resumed.
 func (s *Session) Full() bool {
 	switch s.state {
-	case stateNew, stateOpen:
+	case stateNew, stateOpen, stateLeaving:
 		return s.waiting() > s.maxOutbox() || s.inFlight >= maxInFlight
 	case stateAuthenticating:
 		return true
@@ -213,12 +214,16 @@ func (s *Session) dispatch(requestID string, body wire.Body) {
 		s.canceled(requestID)
 	case *wire.Credit:
 		if c := s.calling(requestID); c != nil {
-			c.credit.add(b.Count)
+			c.credited(b.Count)
 		}
+	case *wire.Serve:
+		s.offer(requestID, b)
+	case *wire.Unserve:
+		s.withdraw(requestID, b)
 	case *wire.Reply, *wire.Progress, *wire.Error:
-		s.shard.Metrics.Late.Add(1) // the gateway has no call open with this client
+		s.answered(requestID, body)
 	default:
-		s.fail(requestID, wire.Errorf(wire.CodeInvalidArgument, "a frame of type %q is sent by the gateway only: expected connect, subscribe, unsubscribe, publish, history, call or ping", body.Type()))
+		s.fail(requestID, wire.Errorf(wire.CodeInvalidArgument, "a frame of type %q is sent by the gateway only: expected connect, subscribe, unsubscribe, publish, history, call, serve, unserve or ping", body.Type()))
 	}
 }
 

@@ -29,7 +29,10 @@ type Shard struct {
 	sessions []*Session // by slot; nil where free
 	free     []uint32
 	topics   map[wire.ChannelName]*topic
-	calls    map[uint32]*openCall // that handlers have in hand, by the caller's slot
+	calls    map[uint32]*openCall // that sessions have made, by their slots
+	asked    map[uint64]*asked    // that sessions have in hand, by number
+	asking   uint64               // the number of the last one
+	serving  map[uint32]*serving  // what sessions have that answer calls, by slot
 	fresh    []*topic             // whose cursors are to be moved along, in the order they are served; no pass has begun
 	queue    []*topic             // the same of those that one slice was not enough for
 	pumping  []*Session           // with several cursors behind, after they subscribed or could not be written to
@@ -65,7 +68,7 @@ type ShardMetrics struct {
 	Subscriptions   atomic.Int64 // now
 	Malformed       atomic.Int64
 	Conflated       atomic.Int64 // messages that were skipped, because newer ones of their keys followed
-	Late            atomic.Int64 // answers to calls that are not open
+	Late            atomic.Int64 // answers of clients to calls that they do not have in hand
 	SlowDisconnects atomic.Int64 // sessions ended because a subscription was too far behind
 }
 
@@ -84,6 +87,8 @@ func NewShard(settings Settings, loop Loop, index int) *Shard {
 		index:    index,
 		topics:   make(map[wire.ChannelName]*topic),
 		calls:    make(map[uint32]*openCall),
+		asked:    make(map[uint64]*asked),
+		serving:  make(map[uint32]*serving),
 	}
 	sh.began = sh.settings.Now()
 	sh.newRoster(settings.Keeper)

@@ -20,7 +20,7 @@ func (s *Session) Timer(now time.Time) {
 	case stateClosing:
 		s.line.Close()
 		return
-	case stateClosed:
+	case stateLeaving, stateClosed:
 		return
 	case stateOpen:
 	}

@@ -14,7 +14,7 @@ const (
 	CloseInternal        CloseCode = 1011
 )
 
-// The close codes of Magpie. 4503 is held for later versions: no code of this one sends it.
+// The close codes of Magpie.
 const (
 	CloseConnectTimeout CloseCode = 4001 // no connect frame in time
 	CloseIdle           CloseCode = 4002 // nothing was heard within the heartbeat timeout
@@ -23,6 +23,8 @@ const (
 	CloseExpired        CloseCode = 4005 // the credential expired: fetch a new one and reconnect
 	CloseDraining       CloseCode = 4008 // the node is shutting down
 	CloseTakenOver      CloseCode = 4009 // the session goes on on another line
+	CloseSentAway       CloseCode = 4010 // disconnected by an operator, who does not mind that the client comes back
+	CloseUserFull       CloseCode = 4011 // the user has as many sessions as one may have
 	CloseMalformed      CloseCode = 4500 // too many frames that could not be understood
 	CloseUnauthorized   CloseCode = 4501 // the credential was refused
 	CloseForbidden      CloseCode = 4503 // disconnected by an operator

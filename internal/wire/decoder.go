@@ -47,6 +47,10 @@ type bodies struct {
 	goodbye      Goodbye
 	history      History
 	page         Page
+	serve        Serve
+	served       Served
+	unserve      Unserve
+	unserved     Unserved
 }
 
 // take returns the body of that type, which is known, as a zero value.
@@ -94,6 +98,14 @@ func (b *bodies) take(t Type) Body {
 		return cleared(&b.history)
 	case TypePage:
 		return cleared(&b.page)
+	case TypeServe:
+		return cleared(&b.serve)
+	case TypeServed:
+		return cleared(&b.served)
+	case TypeUnserve:
+		return cleared(&b.unserve)
+	case TypeUnserved:
+		return cleared(&b.unserved)
 	case TypeError: // kept by those who receive it
 	}
 	return new(Error)

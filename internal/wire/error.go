@@ -52,6 +52,19 @@ func Errorf(code Code, format string, args ...any) *Error {
 // Error shows the code and the sentence.
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
 
+// Known returns the error with a code that is one of those above: what a peer made up becomes unknown.
+func (e *Error) Known() *Error {
+	switch e.Code {
+	case CodeCanceled, CodeUnknown, CodeInvalidArgument, CodeDeadlineExceeded, CodeNotFound, CodeAlreadyExists,
+		CodePermissionDenied, CodeResourceExhausted, CodeFailedPrecondition, CodeAborted, CodeOutOfRange, CodeUnimplemented,
+		CodeInternal, CodeUnavailable, CodeDataLoss, CodeUnauthenticated:
+		return e
+	}
+	known := *e
+	known.Code = CodeUnknown
+	return &known
+}
+
 // AsError finds the [Error] in err. Any other error becomes internal, with a message that tells the peer nothing
 // about the inside.
 func AsError(err error) *Error {

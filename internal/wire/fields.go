@@ -280,15 +280,48 @@ func (b *Page) fields(c coder) {
 	optional(c, at(7, "next"), &b.Next)
 }
 
+// Type is TypeServe.
+func (*Serve) Type() Type { return TypeServe }
+
+func (b *Serve) fields(c coder) {
+	c.text(at(1, "method").atMost(MaxMethodBytes), &b.Method)
+	c.integer(at(2, "concurrency").atMost(MaxConcurrency), &b.Concurrency)
+}
+
+// Type is TypeServed.
+func (*Served) Type() Type { return TypeServed }
+
+func (b *Served) fields(c coder) { c.text(at(1, "method").atMost(MaxMethodBytes), &b.Method) }
+
+// Type is TypeUnserve.
+func (*Unserve) Type() Type { return TypeUnserve }
+
+func (b *Unserve) fields(c coder) { c.text(at(1, "method").atMost(MaxMethodBytes), &b.Method) }
+
+// Type is TypeUnserved.
+func (*Unserved) Type() Type { return TypeUnserved }
+
+func (b *Unserved) fields(c coder) {
+	c.text(at(1, "method").atMost(MaxMethodBytes), &b.Method)
+	c.text(at(2, "code"), (*string)(&b.Code))
+	c.text(at(3, "reason"), &b.Reason)
+}
+
 // Type is TypeCall.
 func (*Call) Type() Type { return TypeCall }
 
 func (b *Call) fields(c coder) {
 	c.text(at(1, "method").atMost(MaxMethodBytes), &b.Method)
-	c.text(at(2, "to"), &b.To)
+	c.text(at(2, "to").atMost(MaxTargetBytes), &b.To)
 	c.integer(at(3, "timeoutMs"), &b.TimeoutMs)
 	c.table(at(4, "meta"), &b.Meta)
 	c.record(at(5, "caller"), (*callCaller)(b), b.CallerID != "" || b.CallerSID != "")
+	c.text(at(6, "device").atMost(MaxTargetBytes), &b.Device)
+	answers := at(7, "answers")
+	c.text(answers, &b.Answers)
+	if c.has(answers) && b.Answers != "" && b.Answers != AnswersFirst && b.Answers != AnswersAll {
+		c.refuse(answers, `is neither "first" nor "all"`)
+	}
 	payload(c, &b.Payload)
 }
 
@@ -305,6 +338,16 @@ func (*Reply) Type() Type { return TypeReply }
 
 func (b *Reply) fields(c coder) {
 	c.table(at(4, "meta"), &b.Meta)
+	c.integer(at(5, "asked"), &b.Asked)
+	c.list(at(6, "answers"), (*answers)(&b.Answers))
+	payload(c, &b.Payload)
+}
+
+func (b *Answer) fields(c coder) {
+	c.text(at(1, "userId"), &b.UserID)
+	c.text(at(2, "sessionId"), (*string)(&b.SessionID))
+	c.text(at(3, "device"), &b.Device)
+	optional(c, at(4, "error"), &b.Err)
 	payload(c, &b.Payload)
 }
 

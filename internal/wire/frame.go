@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -33,6 +34,10 @@ const (
 	TypeGoodbye
 	TypeHistory
 	TypePage
+	TypeServe
+	TypeServed
+	TypeUnserve
+	TypeUnserved
 )
 
 // Frame is one frame of either direction.
@@ -93,6 +98,9 @@ type Payload struct {
 	Kind  PayloadKind
 	Bytes []byte
 }
+
+// Clone returns a copy that shares nothing with p.
+func (p Payload) Clone() Payload { return Payload{Kind: p.Kind, Bytes: bytes.Clone(p.Bytes)} }
 
 // empty reports a payload that cannot be written: JSON has no value of no bytes.
 func (p *Payload) empty() bool { return p.Kind == PayloadJSON && len(p.Bytes) == 0 }
@@ -258,21 +266,53 @@ type Page struct {
 	Next     *Position // where to go on; nil at the end
 }
 
+// Serve has calls of a method brought to this session.
+type Serve struct {
+	Method      string
+	Concurrency int64 // calls at a time; 0 means DefaultConcurrency
+}
+
+// Served answers Serve.
+type Served struct{ Method string }
+
+// Unserve ends that.
+type Unserve struct{ Method string }
+
+// Unserved tells that no more calls of a method will come; Code is empty when the client asked for it.
+type Unserved struct {
+	Method string
+	Code   Code
+	Reason string
+}
+
 // Call asks a peer to run a method.
 type Call struct {
 	Method    string
-	To        string
+	To        string // see Call.Target
 	TimeoutMs int64
 	Meta      Pairs
 	CallerID  string    // the caller's user; stamped by the gateway
 	CallerSID SessionID // the caller's session; stamped by the gateway
+	Device    string    // of the user that is asked; empty: any
+	Answers   string    // AnswersFirst or AnswersAll; empty: the first
 	Payload   Payload
 }
 
 // Reply ends a call with its result.
 type Reply struct {
 	Meta    Pairs
+	Asked   int64    // how many were, where the answers of all were wanted
+	Answers []Answer // in the order in which they came
 	Payload Payload
+}
+
+// Answer is what one of several peers made of a call.
+type Answer struct {
+	UserID    string
+	SessionID SessionID
+	Device    string
+	Err       *Error // or nil
+	Payload   Payload
 }
 
 // Progress carries a part of a call's result.

@@ -33,6 +33,9 @@ const (
 // SystemPrefix begins the names of the gateway's own channels and methods, which clients cannot publish to.
 const SystemPrefix = "sys."
 
+// OwnMethods begins the names of the methods that the gateway itself answers.
+const OwnMethods = "magpie."
+
 // Check reports, as an invalid_argument [Error], what keeps the name from being that of a channel.
 func (c ChannelName) Check() error { return checkName("channel", string(c), MaxChannelBytes) }
 

@@ -5,6 +5,7 @@ const (
 	MaxBatch     = 1000 // messages of a publish, and their results
 	MaxPage      = 1000 // messages of a page
 	MaxPositions = 1000 // positions of a resume: as many channels as a session may reasonably follow
+	MaxAnswers   = 1000 // answers of a reply, and with them the peers that one call may ask
 )
 
 // DefaultPage is how many messages a page has at most where nothing is said of it.
@@ -16,6 +17,7 @@ type (
 	messages     []Message
 	results      []PublishResult
 	positions    []ChannelPosition
+	answers      []Answer
 )
 
 func (l *Pairs) size() int           { return len(*l) }
@@ -44,6 +46,11 @@ func (l *positions) item(i int) record   { return &(*l)[i] }
 func (l *positions) extend(n int) record { return extend((*[]ChannelPosition)(l), n) }
 func (l *positions) limit() int          { return MaxPositions }
 func (l *positions) key(i int) string    { return string((*l)[i].Channel) }
+
+func (l *answers) size() int           { return len(*l) }
+func (l *answers) item(i int) record   { return &(*l)[i] }
+func (l *answers) extend(n int) record { return extend((*[]Answer)(l), n) }
+func (l *answers) limit() int          { return MaxAnswers }
 
 // extend adds a zero item. The slice is made for n at once: lists are never taken from one frame to the next, so
 // that a caller may keep them.

@@ -57,6 +57,10 @@ type Frame struct {
 	//	*Frame_Goodbye
 	//	*Frame_History
 	//	*Frame_Page
+	//	*Frame_Serve
+	//	*Frame_Served
+	//	*Frame_Unserve
+	//	*Frame_Unserved
 	Body          isFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -304,6 +308,42 @@ func (x *Frame) GetPage() *HistoryResponse {
 	return nil
 }
 
+func (x *Frame) GetServe() *Serve {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Serve); ok {
+			return x.Serve
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetServed() *Served {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Served); ok {
+			return x.Served
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetUnserve() *Unserve {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Unserve); ok {
+			return x.Unserve
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetUnserved() *Unserved {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Unserved); ok {
+			return x.Unserved
+		}
+	}
+	return nil
+}
+
 type isFrame_Body interface {
 	isFrame_Body()
 }
@@ -396,6 +436,22 @@ type Frame_Page struct {
 	Page *HistoryResponse `protobuf:"bytes,31,opt,name=page,proto3,oneof"`
 }
 
+type Frame_Serve struct {
+	Serve *Serve `protobuf:"bytes,32,opt,name=serve,proto3,oneof"`
+}
+
+type Frame_Served struct {
+	Served *Served `protobuf:"bytes,33,opt,name=served,proto3,oneof"`
+}
+
+type Frame_Unserve struct {
+	Unserve *Unserve `protobuf:"bytes,34,opt,name=unserve,proto3,oneof"`
+}
+
+type Frame_Unserved struct {
+	Unserved *Unserved `protobuf:"bytes,35,opt,name=unserved,proto3,oneof"`
+}
+
 func (*Frame_Connect) isFrame_Body() {}
 
 func (*Frame_Connected) isFrame_Body() {}
@@ -439,6 +495,14 @@ func (*Frame_Goodbye) isFrame_Body() {}
 func (*Frame_History) isFrame_Body() {}
 
 func (*Frame_Page) isFrame_Body() {}
+
+func (*Frame_Serve) isFrame_Body() {}
+
+func (*Frame_Served) isFrame_Body() {}
+
+func (*Frame_Unserve) isFrame_Body() {}
+
+func (*Frame_Unserved) isFrame_Body() {}
 
 // Position names a place in a channel: an offset in the numbering that epoch names.
 type Position struct {
@@ -2080,16 +2144,227 @@ func (x *HistoryResponse) GetNext() *Position {
 	return nil
 }
 
+// Serve has calls of a method brought to this session, which shares them with all others that serve it.
+type Serve struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Method string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// How many calls of the method the session takes at a time, at most 10,000; 0 means 64.
+	Concurrency   int64 `protobuf:"varint,2,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Serve) Reset() {
+	*x = Serve{}
+	mi := &file_magpie_v1_frame_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Serve) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Serve) ProtoMessage() {}
+
+func (x *Serve) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_frame_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Serve.ProtoReflect.Descriptor instead.
+func (*Serve) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Serve) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Serve) GetConcurrency() int64 {
+	if x != nil {
+		return x.Concurrency
+	}
+	return 0
+}
+
+// Served answers serve.
+type Served struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Method        string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Served) Reset() {
+	*x = Served{}
+	mi := &file_magpie_v1_frame_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Served) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Served) ProtoMessage() {}
+
+func (x *Served) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_frame_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Served.ProtoReflect.Descriptor instead.
+func (*Served) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Served) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+// Unserve ends that. The calls in hand go on.
+type Unserve struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Method        string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unserve) Reset() {
+	*x = Unserve{}
+	mi := &file_magpie_v1_frame_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unserve) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unserve) ProtoMessage() {}
+
+func (x *Unserve) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_frame_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unserve.ProtoReflect.Descriptor instead.
+func (*Unserve) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Unserve) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+// Unserved comes after the last call of the method: as the answer to unserve, or unasked with a code.
+type Unserved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Method        string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unserved) Reset() {
+	*x = Unserved{}
+	mi := &file_magpie_v1_frame_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unserved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unserved) ProtoMessage() {}
+
+func (x *Unserved) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_frame_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unserved.ProtoReflect.Descriptor instead.
+func (*Unserved) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Unserved) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Unserved) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Unserved) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Call asks a peer to run a method.
 type Call struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Method string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
-	// Who is to answer, where it is not whoever serves the method: user:<id>, session:<id>.
-	To        string            `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// Who is to answer, where it is not whoever serves the method: user:<id>, session:<id>, or channel:<name> for all who
+	// have subscribed it.
+	To string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// How long the caller waits, or what is left of that.
 	TimeoutMs int64             `protobuf:"varint,3,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
 	Meta      map[string]string `protobuf:"bytes,4,rep,name=meta,proto3" json:"meta,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Who calls; stamped by the gateway.
 	Caller *Caller `protobuf:"bytes,5,opt,name=caller,proto3" json:"caller,omitempty"`
+	// Which of a user's devices is meant; empty: any.
+	Device string `protobuf:"bytes,6,opt,name=device,proto3" json:"device,omitempty"`
+	// Whose answer counts where several are asked: that of the first (empty, or "first"), or those of "all".
+	Answers string `protobuf:"bytes,7,opt,name=answers,proto3" json:"answers,omitempty"`
 	// Types that are valid to be assigned to Payload:
 	//
 	//	*Call_Data
@@ -2102,7 +2377,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[22]
+	mi := &file_magpie_v1_frame_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2114,7 +2389,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[22]
+	mi := &file_magpie_v1_frame_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2127,7 +2402,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{22}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Call) GetMethod() string {
@@ -2163,6 +2438,20 @@ func (x *Call) GetCaller() *Caller {
 		return x.Caller
 	}
 	return nil
+}
+
+func (x *Call) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Call) GetAnswers() string {
+	if x != nil {
+		return x.Answers
+	}
+	return ""
 }
 
 func (x *Call) GetPayload() isCall_Payload {
@@ -2232,7 +2521,7 @@ type Caller struct {
 
 func (x *Caller) Reset() {
 	*x = Caller{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[23]
+	mi := &file_magpie_v1_frame_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2533,7 @@ func (x *Caller) String() string {
 func (*Caller) ProtoMessage() {}
 
 func (x *Caller) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[23]
+	mi := &file_magpie_v1_frame_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2546,7 @@ func (x *Caller) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Caller.ProtoReflect.Descriptor instead.
 func (*Caller) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{23}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Caller) GetUserId() string {
@@ -2278,6 +2567,10 @@ func (x *Caller) GetSessionId() string {
 type Reply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Meta  map[string]string      `protobuf:"bytes,4,rep,name=meta,proto3" json:"meta,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How many were asked, where the answers of all were wanted.
+	Asked int64 `protobuf:"varint,5,opt,name=asked,proto3" json:"asked,omitempty"`
+	// The answers of those who gave one in time, in the order in which they came.
+	Answers []*Answer `protobuf:"bytes,6,rep,name=answers,proto3" json:"answers,omitempty"`
 	// Types that are valid to be assigned to Payload:
 	//
 	//	*Reply_Data
@@ -2290,7 +2583,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[24]
+	mi := &file_magpie_v1_frame_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2302,7 +2595,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[24]
+	mi := &file_magpie_v1_frame_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2315,12 +2608,26 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{24}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Reply) GetMeta() map[string]string {
 	if x != nil {
 		return x.Meta
+	}
+	return nil
+}
+
+func (x *Reply) GetAsked() int64 {
+	if x != nil {
+		return x.Asked
+	}
+	return 0
+}
+
+func (x *Reply) GetAnswers() []*Answer {
+	if x != nil {
+		return x.Answers
 	}
 	return nil
 }
@@ -2381,6 +2688,137 @@ func (*Reply_Text) isReply_Payload() {}
 
 func (*Reply_Bytes) isReply_Payload() {}
 
+// Answer is what one of several peers made of a call: a payload, or an error.
+type Answer struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	UserId    string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	SessionId string                 `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	Device    string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
+	Error     *Error                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	// Types that are valid to be assigned to Payload:
+	//
+	//	*Answer_Data
+	//	*Answer_Text
+	//	*Answer_Bytes
+	Payload       isAnswer_Payload `protobuf_oneof:"payload"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Answer) Reset() {
+	*x = Answer{}
+	mi := &file_magpie_v1_frame_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Answer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Answer) ProtoMessage() {}
+
+func (x *Answer) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_frame_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Answer.ProtoReflect.Descriptor instead.
+func (*Answer) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Answer) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Answer) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *Answer) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Answer) GetError() *Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+func (x *Answer) GetPayload() isAnswer_Payload {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *Answer) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Payload.(*Answer_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *Answer) GetText() string {
+	if x != nil {
+		if x, ok := x.Payload.(*Answer_Text); ok {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+func (x *Answer) GetBytes() []byte {
+	if x != nil {
+		if x, ok := x.Payload.(*Answer_Bytes); ok {
+			return x.Bytes
+		}
+	}
+	return nil
+}
+
+type isAnswer_Payload interface {
+	isAnswer_Payload()
+}
+
+type Answer_Data struct {
+	Data []byte `protobuf:"bytes,13,opt,name=data,proto3,oneof"`
+}
+
+type Answer_Text struct {
+	Text string `protobuf:"bytes,14,opt,name=text,proto3,oneof"`
+}
+
+type Answer_Bytes struct {
+	Bytes []byte `protobuf:"bytes,15,opt,name=bytes,proto3,oneof"`
+}
+
+func (*Answer_Data) isAnswer_Payload() {}
+
+func (*Answer_Text) isAnswer_Payload() {}
+
+func (*Answer_Bytes) isAnswer_Payload() {}
+
 // Progress carries a part of a call's result.
 type Progress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2396,7 +2834,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[25]
+	mi := &file_magpie_v1_frame_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2846,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[25]
+	mi := &file_magpie_v1_frame_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2859,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{25}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Progress) GetPayload() isProgress_Payload {
@@ -2490,7 +2928,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[26]
+	mi := &file_magpie_v1_frame_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2502,7 +2940,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[26]
+	mi := &file_magpie_v1_frame_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2515,7 +2953,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{26}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Credit) GetCount() int64 {
@@ -2534,7 +2972,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[27]
+	mi := &file_magpie_v1_frame_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2546,7 +2984,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[27]
+	mi := &file_magpie_v1_frame_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2559,7 +2997,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{27}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{32}
 }
 
 // Error ends a request, or tells of a frame that could not be understood. In JSON its fields stand under "error".
@@ -2578,7 +3016,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[28]
+	mi := &file_magpie_v1_frame_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2590,7 +3028,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[28]
+	mi := &file_magpie_v1_frame_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2603,7 +3041,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{28}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Error) GetCode() string {
@@ -2650,7 +3088,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[29]
+	mi := &file_magpie_v1_frame_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2662,7 +3100,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[29]
+	mi := &file_magpie_v1_frame_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2675,7 +3113,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{29}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{34}
 }
 
 // Pong answers ping.
@@ -2687,7 +3125,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[30]
+	mi := &file_magpie_v1_frame_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2699,7 +3137,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[30]
+	mi := &file_magpie_v1_frame_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2712,7 +3150,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{30}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{35}
 }
 
 // Goodbye precedes a close by the gateway.
@@ -2728,7 +3166,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[31]
+	mi := &file_magpie_v1_frame_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +3178,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[31]
+	mi := &file_magpie_v1_frame_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +3191,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{31}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Goodbye) GetCode() int32 {
@@ -2781,7 +3219,8 @@ var File_magpie_v1_frame_proto protoreflect.FileDescriptor
 
 const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\n" +
-	"\x15magpie/v1/frame.proto\x12\tmagpie.v1\"\xf3\b\n" +
+	"\x15magpie/v1/frame.proto\x12\tmagpie.v1\"\xad\n" +
+	"\n" +
 	"\x05Frame\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12.\n" +
@@ -2809,8 +3248,12 @@ const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\x04pong\x18\x1c \x01(\v2\x0f.magpie.v1.PongH\x00R\x04pong\x12.\n" +
 	"\agoodbye\x18\x1d \x01(\v2\x12.magpie.v1.GoodbyeH\x00R\agoodbye\x125\n" +
 	"\ahistory\x18\x1e \x01(\v2\x19.magpie.v1.HistoryRequestH\x00R\ahistory\x120\n" +
-	"\x04page\x18\x1f \x01(\v2\x1a.magpie.v1.HistoryResponseH\x00R\x04pageB\x06\n" +
-	"\x04bodyJ\x04\b \x10(\"8\n" +
+	"\x04page\x18\x1f \x01(\v2\x1a.magpie.v1.HistoryResponseH\x00R\x04page\x12(\n" +
+	"\x05serve\x18  \x01(\v2\x10.magpie.v1.ServeH\x00R\x05serve\x12+\n" +
+	"\x06served\x18! \x01(\v2\x11.magpie.v1.ServedH\x00R\x06served\x12.\n" +
+	"\aunserve\x18\" \x01(\v2\x12.magpie.v1.UnserveH\x00R\aunserve\x121\n" +
+	"\bunserved\x18# \x01(\v2\x13.magpie.v1.UnservedH\x00R\bunservedB\x06\n" +
+	"\x04bodyJ\x04\b$\x10(\"8\n" +
 	"\bPosition\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\"\x89\x01\n" +
@@ -2960,14 +3403,27 @@ const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\x04tail\x18\x04 \x01(\x04R\x04tail\x12 \n" +
 	"\x03gap\x18\x05 \x01(\v2\x0e.magpie.v1.GapR\x03gap\x12.\n" +
 	"\bmessages\x18\x06 \x03(\v2\x12.magpie.v1.MessageR\bmessages\x12'\n" +
-	"\x04next\x18\a \x01(\v2\x13.magpie.v1.PositionR\x04next\"\xaf\x02\n" +
+	"\x04next\x18\a \x01(\v2\x13.magpie.v1.PositionR\x04next\"A\n" +
+	"\x05Serve\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12 \n" +
+	"\vconcurrency\x18\x02 \x01(\x03R\vconcurrency\" \n" +
+	"\x06Served\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\"!\n" +
+	"\aUnserve\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\"N\n" +
+	"\bUnserved\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xe1\x02\n" +
 	"\x04Call\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x1d\n" +
 	"\n" +
 	"timeout_ms\x18\x03 \x01(\x03R\ttimeoutMs\x12-\n" +
 	"\x04meta\x18\x04 \x03(\v2\x19.magpie.v1.Call.MetaEntryR\x04meta\x12)\n" +
-	"\x06caller\x18\x05 \x01(\v2\x11.magpie.v1.CallerR\x06caller\x12\x14\n" +
+	"\x06caller\x18\x05 \x01(\v2\x11.magpie.v1.CallerR\x06caller\x12\x16\n" +
+	"\x06device\x18\x06 \x01(\tR\x06device\x12\x18\n" +
+	"\aanswers\x18\a \x01(\tR\aanswers\x12\x14\n" +
 	"\x04data\x18\r \x01(\fH\x00R\x04data\x12\x14\n" +
 	"\x04text\x18\x0e \x01(\tH\x00R\x04text\x12\x16\n" +
 	"\x05bytes\x18\x0f \x01(\fH\x00R\x05bytes\x1a7\n" +
@@ -2978,15 +3434,27 @@ const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\x06Caller\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1d\n" +
 	"\n" +
-	"session_id\x18\x02 \x01(\tR\tsessionId\"\xbf\x01\n" +
+	"session_id\x18\x02 \x01(\tR\tsessionId\"\x82\x02\n" +
 	"\x05Reply\x12.\n" +
 	"\x04meta\x18\x04 \x03(\v2\x1a.magpie.v1.Reply.MetaEntryR\x04meta\x12\x14\n" +
+	"\x05asked\x18\x05 \x01(\x03R\x05asked\x12+\n" +
+	"\aanswers\x18\x06 \x03(\v2\x11.magpie.v1.AnswerR\aanswers\x12\x14\n" +
 	"\x04data\x18\r \x01(\fH\x00R\x04data\x12\x14\n" +
 	"\x04text\x18\x0e \x01(\tH\x00R\x04text\x12\x16\n" +
 	"\x05bytes\x18\x0f \x01(\fH\x00R\x05bytes\x1a7\n" +
 	"\tMetaEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
+	"\apayload\"\xcf\x01\n" +
+	"\x06Answer\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x16\n" +
+	"\x06device\x18\x03 \x01(\tR\x06device\x12&\n" +
+	"\x05error\x18\x04 \x01(\v2\x10.magpie.v1.ErrorR\x05error\x12\x14\n" +
+	"\x04data\x18\r \x01(\fH\x00R\x04data\x12\x14\n" +
+	"\x04text\x18\x0e \x01(\tH\x00R\x04text\x12\x16\n" +
+	"\x05bytes\x18\x0f \x01(\fH\x00R\x05bytesB\t\n" +
 	"\apayload\"Y\n" +
 	"\bProgress\x12\x14\n" +
 	"\x04data\x18\r \x01(\fH\x00R\x04data\x12\x14\n" +
@@ -3022,7 +3490,7 @@ func file_magpie_v1_frame_proto_rawDescGZIP() []byte {
 	return file_magpie_v1_frame_proto_rawDescData
 }
 
-var file_magpie_v1_frame_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_magpie_v1_frame_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_magpie_v1_frame_proto_goTypes = []any{
 	(*Frame)(nil),           // 0: magpie.v1.Frame
 	(*Position)(nil),        // 1: magpie.v1.Position
@@ -3046,25 +3514,30 @@ var file_magpie_v1_frame_proto_goTypes = []any{
 	(*Gap)(nil),             // 19: magpie.v1.Gap
 	(*HistoryRequest)(nil),  // 20: magpie.v1.HistoryRequest
 	(*HistoryResponse)(nil), // 21: magpie.v1.HistoryResponse
-	(*Call)(nil),            // 22: magpie.v1.Call
-	(*Caller)(nil),          // 23: magpie.v1.Caller
-	(*Reply)(nil),           // 24: magpie.v1.Reply
-	(*Progress)(nil),        // 25: magpie.v1.Progress
-	(*Credit)(nil),          // 26: magpie.v1.Credit
-	(*Cancel)(nil),          // 27: magpie.v1.Cancel
-	(*Error)(nil),           // 28: magpie.v1.Error
-	(*Ping)(nil),            // 29: magpie.v1.Ping
-	(*Pong)(nil),            // 30: magpie.v1.Pong
-	(*Goodbye)(nil),         // 31: magpie.v1.Goodbye
-	nil,                     // 32: magpie.v1.Resume.PositionsEntry
-	nil,                     // 33: magpie.v1.Publication.TagsEntry
-	nil,                     // 34: magpie.v1.Publication.MetaEntry
-	nil,                     // 35: magpie.v1.PublishRequest.TagsEntry
-	nil,                     // 36: magpie.v1.PublishRequest.MetaEntry
-	nil,                     // 37: magpie.v1.Message.TagsEntry
-	nil,                     // 38: magpie.v1.Message.MetaEntry
-	nil,                     // 39: magpie.v1.Call.MetaEntry
-	nil,                     // 40: magpie.v1.Reply.MetaEntry
+	(*Serve)(nil),           // 22: magpie.v1.Serve
+	(*Served)(nil),          // 23: magpie.v1.Served
+	(*Unserve)(nil),         // 24: magpie.v1.Unserve
+	(*Unserved)(nil),        // 25: magpie.v1.Unserved
+	(*Call)(nil),            // 26: magpie.v1.Call
+	(*Caller)(nil),          // 27: magpie.v1.Caller
+	(*Reply)(nil),           // 28: magpie.v1.Reply
+	(*Answer)(nil),          // 29: magpie.v1.Answer
+	(*Progress)(nil),        // 30: magpie.v1.Progress
+	(*Credit)(nil),          // 31: magpie.v1.Credit
+	(*Cancel)(nil),          // 32: magpie.v1.Cancel
+	(*Error)(nil),           // 33: magpie.v1.Error
+	(*Ping)(nil),            // 34: magpie.v1.Ping
+	(*Pong)(nil),            // 35: magpie.v1.Pong
+	(*Goodbye)(nil),         // 36: magpie.v1.Goodbye
+	nil,                     // 37: magpie.v1.Resume.PositionsEntry
+	nil,                     // 38: magpie.v1.Publication.TagsEntry
+	nil,                     // 39: magpie.v1.Publication.MetaEntry
+	nil,                     // 40: magpie.v1.PublishRequest.TagsEntry
+	nil,                     // 41: magpie.v1.PublishRequest.MetaEntry
+	nil,                     // 42: magpie.v1.Message.TagsEntry
+	nil,                     // 43: magpie.v1.Message.MetaEntry
+	nil,                     // 44: magpie.v1.Call.MetaEntry
+	nil,                     // 45: magpie.v1.Reply.MetaEntry
 }
 var file_magpie_v1_frame_proto_depIdxs = []int32{
 	3,  // 0: magpie.v1.Frame.connect:type_name -> magpie.v1.Connect
@@ -3078,49 +3551,55 @@ var file_magpie_v1_frame_proto_depIdxs = []int32{
 	17, // 8: magpie.v1.Frame.message:type_name -> magpie.v1.Message
 	18, // 9: magpie.v1.Frame.position:type_name -> magpie.v1.PositionUpdate
 	19, // 10: magpie.v1.Frame.gap:type_name -> magpie.v1.Gap
-	22, // 11: magpie.v1.Frame.call:type_name -> magpie.v1.Call
-	24, // 12: magpie.v1.Frame.reply:type_name -> magpie.v1.Reply
-	25, // 13: magpie.v1.Frame.progress:type_name -> magpie.v1.Progress
-	26, // 14: magpie.v1.Frame.credit:type_name -> magpie.v1.Credit
-	27, // 15: magpie.v1.Frame.cancel:type_name -> magpie.v1.Cancel
-	28, // 16: magpie.v1.Frame.error:type_name -> magpie.v1.Error
-	29, // 17: magpie.v1.Frame.ping:type_name -> magpie.v1.Ping
-	30, // 18: magpie.v1.Frame.pong:type_name -> magpie.v1.Pong
-	31, // 19: magpie.v1.Frame.goodbye:type_name -> magpie.v1.Goodbye
+	26, // 11: magpie.v1.Frame.call:type_name -> magpie.v1.Call
+	28, // 12: magpie.v1.Frame.reply:type_name -> magpie.v1.Reply
+	30, // 13: magpie.v1.Frame.progress:type_name -> magpie.v1.Progress
+	31, // 14: magpie.v1.Frame.credit:type_name -> magpie.v1.Credit
+	32, // 15: magpie.v1.Frame.cancel:type_name -> magpie.v1.Cancel
+	33, // 16: magpie.v1.Frame.error:type_name -> magpie.v1.Error
+	34, // 17: magpie.v1.Frame.ping:type_name -> magpie.v1.Ping
+	35, // 18: magpie.v1.Frame.pong:type_name -> magpie.v1.Pong
+	36, // 19: magpie.v1.Frame.goodbye:type_name -> magpie.v1.Goodbye
 	20, // 20: magpie.v1.Frame.history:type_name -> magpie.v1.HistoryRequest
 	21, // 21: magpie.v1.Frame.page:type_name -> magpie.v1.HistoryResponse
-	4,  // 22: magpie.v1.Connect.resume:type_name -> magpie.v1.Resume
-	5,  // 23: magpie.v1.Connect.client:type_name -> magpie.v1.ClientInfo
-	32, // 24: magpie.v1.Resume.positions:type_name -> magpie.v1.Resume.PositionsEntry
-	7,  // 25: magpie.v1.Connected.heartbeat:type_name -> magpie.v1.Heartbeat
-	8,  // 26: magpie.v1.Connected.limits:type_name -> magpie.v1.Limits
-	2,  // 27: magpie.v1.Subscribe.from:type_name -> magpie.v1.Start
-	1,  // 28: magpie.v1.Subscribed.position:type_name -> magpie.v1.Position
-	33, // 29: magpie.v1.Publication.tags:type_name -> magpie.v1.Publication.TagsEntry
-	34, // 30: magpie.v1.Publication.meta:type_name -> magpie.v1.Publication.MetaEntry
-	35, // 31: magpie.v1.PublishRequest.tags:type_name -> magpie.v1.PublishRequest.TagsEntry
-	36, // 32: magpie.v1.PublishRequest.meta:type_name -> magpie.v1.PublishRequest.MetaEntry
-	13, // 33: magpie.v1.PublishRequest.messages:type_name -> magpie.v1.Publication
-	1,  // 34: magpie.v1.PublishResponse.position:type_name -> magpie.v1.Position
-	16, // 35: magpie.v1.PublishResponse.results:type_name -> magpie.v1.PublishResult
-	1,  // 36: magpie.v1.PublishResult.position:type_name -> magpie.v1.Position
-	28, // 37: magpie.v1.PublishResult.error:type_name -> magpie.v1.Error
-	37, // 38: magpie.v1.Message.tags:type_name -> magpie.v1.Message.TagsEntry
-	38, // 39: magpie.v1.Message.meta:type_name -> magpie.v1.Message.MetaEntry
-	1,  // 40: magpie.v1.PositionUpdate.position:type_name -> magpie.v1.Position
-	2,  // 41: magpie.v1.HistoryRequest.from:type_name -> magpie.v1.Start
-	19, // 42: magpie.v1.HistoryResponse.gap:type_name -> magpie.v1.Gap
-	17, // 43: magpie.v1.HistoryResponse.messages:type_name -> magpie.v1.Message
-	1,  // 44: magpie.v1.HistoryResponse.next:type_name -> magpie.v1.Position
-	39, // 45: magpie.v1.Call.meta:type_name -> magpie.v1.Call.MetaEntry
-	23, // 46: magpie.v1.Call.caller:type_name -> magpie.v1.Caller
-	40, // 47: magpie.v1.Reply.meta:type_name -> magpie.v1.Reply.MetaEntry
-	1,  // 48: magpie.v1.Resume.PositionsEntry.value:type_name -> magpie.v1.Position
-	49, // [49:49] is the sub-list for method output_type
-	49, // [49:49] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	22, // 22: magpie.v1.Frame.serve:type_name -> magpie.v1.Serve
+	23, // 23: magpie.v1.Frame.served:type_name -> magpie.v1.Served
+	24, // 24: magpie.v1.Frame.unserve:type_name -> magpie.v1.Unserve
+	25, // 25: magpie.v1.Frame.unserved:type_name -> magpie.v1.Unserved
+	4,  // 26: magpie.v1.Connect.resume:type_name -> magpie.v1.Resume
+	5,  // 27: magpie.v1.Connect.client:type_name -> magpie.v1.ClientInfo
+	37, // 28: magpie.v1.Resume.positions:type_name -> magpie.v1.Resume.PositionsEntry
+	7,  // 29: magpie.v1.Connected.heartbeat:type_name -> magpie.v1.Heartbeat
+	8,  // 30: magpie.v1.Connected.limits:type_name -> magpie.v1.Limits
+	2,  // 31: magpie.v1.Subscribe.from:type_name -> magpie.v1.Start
+	1,  // 32: magpie.v1.Subscribed.position:type_name -> magpie.v1.Position
+	38, // 33: magpie.v1.Publication.tags:type_name -> magpie.v1.Publication.TagsEntry
+	39, // 34: magpie.v1.Publication.meta:type_name -> magpie.v1.Publication.MetaEntry
+	40, // 35: magpie.v1.PublishRequest.tags:type_name -> magpie.v1.PublishRequest.TagsEntry
+	41, // 36: magpie.v1.PublishRequest.meta:type_name -> magpie.v1.PublishRequest.MetaEntry
+	13, // 37: magpie.v1.PublishRequest.messages:type_name -> magpie.v1.Publication
+	1,  // 38: magpie.v1.PublishResponse.position:type_name -> magpie.v1.Position
+	16, // 39: magpie.v1.PublishResponse.results:type_name -> magpie.v1.PublishResult
+	1,  // 40: magpie.v1.PublishResult.position:type_name -> magpie.v1.Position
+	33, // 41: magpie.v1.PublishResult.error:type_name -> magpie.v1.Error
+	42, // 42: magpie.v1.Message.tags:type_name -> magpie.v1.Message.TagsEntry
+	43, // 43: magpie.v1.Message.meta:type_name -> magpie.v1.Message.MetaEntry
+	1,  // 44: magpie.v1.PositionUpdate.position:type_name -> magpie.v1.Position
+	2,  // 45: magpie.v1.HistoryRequest.from:type_name -> magpie.v1.Start
+	19, // 46: magpie.v1.HistoryResponse.gap:type_name -> magpie.v1.Gap
+	17, // 47: magpie.v1.HistoryResponse.messages:type_name -> magpie.v1.Message
+	1,  // 48: magpie.v1.HistoryResponse.next:type_name -> magpie.v1.Position
+	44, // 49: magpie.v1.Call.meta:type_name -> magpie.v1.Call.MetaEntry
+	27, // 50: magpie.v1.Call.caller:type_name -> magpie.v1.Caller
+	45, // 51: magpie.v1.Reply.meta:type_name -> magpie.v1.Reply.MetaEntry
+	29, // 52: magpie.v1.Reply.answers:type_name -> magpie.v1.Answer
+	33, // 53: magpie.v1.Answer.error:type_name -> magpie.v1.Error
+	1,  // 54: magpie.v1.Resume.PositionsEntry.value:type_name -> magpie.v1.Position
+	55, // [55:55] is the sub-list for method output_type
+	55, // [55:55] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_magpie_v1_frame_proto_init() }
@@ -3151,6 +3630,10 @@ func file_magpie_v1_frame_proto_init() {
 		(*Frame_Goodbye)(nil),
 		(*Frame_History)(nil),
 		(*Frame_Page)(nil),
+		(*Frame_Serve)(nil),
+		(*Frame_Served)(nil),
+		(*Frame_Unserve)(nil),
+		(*Frame_Unserved)(nil),
 	}
 	file_magpie_v1_frame_proto_msgTypes[2].OneofWrappers = []any{}
 	file_magpie_v1_frame_proto_msgTypes[13].OneofWrappers = []any{
@@ -3168,17 +3651,22 @@ func file_magpie_v1_frame_proto_init() {
 		(*Message_Text)(nil),
 		(*Message_Bytes)(nil),
 	}
-	file_magpie_v1_frame_proto_msgTypes[22].OneofWrappers = []any{
+	file_magpie_v1_frame_proto_msgTypes[26].OneofWrappers = []any{
 		(*Call_Data)(nil),
 		(*Call_Text)(nil),
 		(*Call_Bytes)(nil),
 	}
-	file_magpie_v1_frame_proto_msgTypes[24].OneofWrappers = []any{
+	file_magpie_v1_frame_proto_msgTypes[28].OneofWrappers = []any{
 		(*Reply_Data)(nil),
 		(*Reply_Text)(nil),
 		(*Reply_Bytes)(nil),
 	}
-	file_magpie_v1_frame_proto_msgTypes[25].OneofWrappers = []any{
+	file_magpie_v1_frame_proto_msgTypes[29].OneofWrappers = []any{
+		(*Answer_Data)(nil),
+		(*Answer_Text)(nil),
+		(*Answer_Bytes)(nil),
+	}
+	file_magpie_v1_frame_proto_msgTypes[30].OneofWrappers = []any{
 		(*Progress_Data)(nil),
 		(*Progress_Text)(nil),
 		(*Progress_Bytes)(nil),
@@ -3189,7 +3677,7 @@ func file_magpie_v1_frame_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_magpie_v1_frame_proto_rawDesc), len(file_magpie_v1_frame_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   41,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
