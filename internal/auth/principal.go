@@ -37,6 +37,27 @@ type Token struct {
 	ID       string // the token's jti, or the name of the API key
 }
 
+// Device names the device that the principal speaks from, where that is known.
+func (p *Principal) Device() string {
+	if p.Token == nil {
+		return ""
+	}
+	return p.Token.DeviceID
+}
+
+// OnDevice returns the principal with a device that its credential does not name. One that it names stays.
+func (p *Principal) OnDevice(device string) *Principal {
+	if p.Device() != "" {
+		return p
+	}
+	there := *p
+	there.Token = &Token{DeviceID: device}
+	if p.Token != nil {
+		there.Token.ID = p.Token.ID
+	}
+	return &there
+}
+
 // May reports whether the principal may do action on the channel or, for a call, on the method called name. It returns
 // nil or a permission_denied [wire.Error] that says what is missing.
 //

@@ -178,10 +178,7 @@ func (g *gathering) Answer(from Home, child *Exchange, reply *wire.Reply, err er
 		return
 	}
 	c := &g.candidates[slices.Index(g.children, child)]
-	answer := wire.Answer{UserID: c.Principal.UserID, SessionID: child.Asked}
-	if c.Principal.Token != nil {
-		answer.Device = c.Principal.Token.DeviceID
-	}
+	answer := wire.Answer{UserID: c.Principal.UserID, SessionID: child.Asked, Device: c.Principal.Device()}
 	if err == nil {
 		answer.Payload, err = g.keep(reply.Payload)
 	}

@@ -12,13 +12,13 @@ func (s *Session) begin(f *wire.Frame) (dispatch bool) {
 	connect, ok := f.Body.(*wire.Connect)
 	switch {
 	case ok && connect.Token != "":
-		s.authenticate(f.RequestID, connect.Token, connect.Resume)
+		s.authenticate(f.RequestID, connect)
 		return false
 	case s.principal == nil:
 		s.fail(f.RequestID, wire.Errorf(wire.CodeUnauthenticated, "this gateway wants to know who you are: send {\"type\":\"connect\",\"requestId\":\"1\",\"token\":\"...\"} first, with a JSON Web Token or an API key"))
 		return false
 	case ok:
-		s.admit(f.RequestID, connect.Resume)
+		s.introduced(f.RequestID, connect)
 		return false
 	default:
 		s.welcome("")
@@ -27,15 +27,16 @@ func (s *Session) begin(f *wire.Frame) (dispatch bool) {
 }
 
 // authenticate asks a worker whom the token stands for. Nothing is read until the answer is there.
-func (s *Session) authenticate(requestID, token string, resume *wire.Resume) {
+func (s *Session) authenticate(requestID string, b *wire.Connect) {
 	s.state = stateAuthenticating
-	credential := auth.Credential{Token: token, Source: auth.SourceFrame}
+	credential := auth.Credential{Token: b.Token, Source: auth.SourceFrame}
+	said := &wire.Connect{Device: b.Device, Resume: b.Resume}
 	s.shard.settings.Hub.AuthenticateAsync(context.Background(), credential, func(p *auth.Principal, err error) {
-		s.shard.loop.Post(func() { s.authenticated(requestID, resume, p, err) })
+		s.shard.loop.Post(func() { s.authenticated(requestID, said, p, err) })
 	})
 }
 
-func (s *Session) authenticated(requestID string, resume *wire.Resume, p *auth.Principal, err error) {
+func (s *Session) authenticated(requestID string, b *wire.Connect, p *auth.Principal, err error) {
 	if s.state != stateAuthenticating {
 		return // closed meanwhile
 	}
@@ -46,8 +47,21 @@ func (s *Session) authenticated(requestID string, resume *wire.Resume, p *auth.P
 		return
 	}
 	s.principal = p
-	s.admit(requestID, resume)
+	s.introduced(requestID, b)
 	s.Flush()
+}
+
+// introduced goes on once it is known who the client is. Which of the user's devices it is, it may say itself where its
+// credential does not.
+func (s *Session) introduced(requestID string, b *wire.Connect) {
+	if device := b.Device; device != "" {
+		if err := auth.CheckID(device); err != nil {
+			s.fail(requestID, wire.Errorf(wire.CodeInvalidArgument, "device %s", err))
+			return
+		}
+		s.principal = s.principal.OnDevice(device)
+	}
+	s.admit(requestID, b.Resume)
 }
 
 // welcome opens the session: connected comes before everything else.

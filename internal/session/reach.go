@@ -32,7 +32,7 @@ func (l lines) reachUser(x *hub.Exchange) {
 	if len(l) > 0 {
 		there = l[0].settings.Hub.Directory().Of(user)
 	}
-	there = slices.DeleteFunc(there, func(r hub.Resident) bool { return device != "" && deviceOf(r.Principal) != device })
+	there = slices.DeleteFunc(there, func(r hub.Resident) bool { return device != "" && r.Principal.Device() != device })
 	switch {
 	case len(there) == 0 && device != "":
 		x.Fail(x.From, wire.Errorf(wire.CodeNotFound, "user %q is not connected here with the device %q", user, device))
@@ -54,13 +54,6 @@ func (l lines) reachUser(x *hub.Exchange) {
 		candidates[i] = hub.Candidate{Principal: r.Principal, Bring: func(x *hub.Exchange) { l.bring(x, r.At, is) }}
 	}
 	hub.Several(x, candidates)
-}
-
-func deviceOf(p *auth.Principal) string {
-	if p.Token == nil {
-		return ""
-	}
-	return p.Token.DeviceID
 }
 
 func errCrowd(who string, n int) error {

@@ -18,7 +18,7 @@ type names map[string]any
 // padding stands for a string of that many letters x.
 var padding = regexp.MustCompile(`"\$x([0-9]+)"`)
 
-var quotedName = regexp.MustCompile(`"\$[a-z][A-Za-z]*"`)
+var quotedName = regexp.MustCompile(`"([a-z]+:)?\$[a-z][A-Za-z]*"`)
 
 // expand puts the values in the place of their quoted names.
 func (n names) expand(text string) (string, error) {
@@ -31,10 +31,17 @@ func (n names) expand(text string) (string, error) {
 	})
 	var failure error
 	text = quotedName.ReplaceAllStringFunc(text, func(s string) string {
-		value, known := n[strings.Trim(s, `"`)]
+		prefix, name, prefixed := strings.Cut(strings.Trim(s, `"`), ":")
+		if !prefixed {
+			prefix, name = "", prefix
+		}
+		value, known := n[name]
 		if !known {
 			failure = fmt.Errorf("%s has no value yet", s)
 			return s
+		}
+		if prefixed {
+			value = fmt.Sprint(prefix, ":", value)
 		}
 		data, err := json.Marshal(value)
 		if err != nil {
