@@ -37,11 +37,15 @@ func (h *Hub) ask(ctx context.Context, by *auth.Principal, c *wire.Call, parts f
 	h.Dispatch(x)
 	over, cancel := context.WithDeadline(ctx, x.Deadline)
 	defer cancel()
+	taken := int64(0)
 	for {
 		select {
 		case part := <-a.parts:
 			pass(parts, part)
-			x.Credit(nil, 1)
+			if taken++; taken == InitialCredit/2 {
+				x.Credit(nil, taken)
+				taken = 0
+			}
 		case <-a.done:
 			for len(a.parts) > 0 {
 				pass(parts, <-a.parts)

@@ -171,6 +171,11 @@ func (g *Gateway) Publish(ctx context.Context, p *wire.Publish) (*wire.Published
 	return g.hub.PublishWait(ctx, g.own, p)
 }
 
+// Call makes a call as the gateway itself. parts takes the parts of the result, if it is not nil. Its errors are *wire.Error.
+func (g *Gateway) Call(ctx context.Context, c *wire.Call, parts func(wire.Payload)) (*wire.Reply, error) {
+	return g.hub.Ask(ctx, g.own, c, parts)
+}
+
 // Handle has calls of a method served by a handler.
 func (g *Gateway) Handle(method string, handler hub.Handler) error {
 	return g.hub.Handle(method, handler)
