@@ -4,11 +4,15 @@ import { Connection } from "./connection.js";
 import { MagpieError } from "./errors.js";
 import type { Frame, PageFrame, Publication, ReplyFrame, SubscribedFrame } from "./frames.js";
 import { Historian, type HistoryOptions } from "./historian.js";
+import type { CallHandler } from "./incoming.js";
+import { Offers, type SubscriptionOffer } from "./offers.js";
 import { type ClientOptions, resolveOptions } from "./options.js";
 import type { Payload } from "./payload.js";
 import { type Position, sizeOf } from "./position.js";
 import { type BatchResult, Publisher, type PublishResult } from "./publisher.js";
 import { RequestTable } from "./requests.js";
+import { Server } from "./server.js";
+import type { Handling, ServeOptions, Service } from "./service.js";
 import { Signal, type Unlisten } from "./signal.js";
 import type { ConnectionState } from "./state.js";
 import { type SubscribeOptions, Subscription, type SubscriptionHost } from "./subscription.js";
@@ -18,7 +22,7 @@ const positionsRoom = 32 * 1024;
 
 /**
  * Client keeps a line to a Magpie gateway. What a program asked for outlives the line: after a reconnect its
- * subscriptions go on where they stood and its unanswered publishes are sent again.
+ * subscriptions go on where they stood, its unanswered publishes are sent again, and what it serves is served again.
  */
 export class Client {
   readonly #connection: Connection;
@@ -27,6 +31,8 @@ export class Client {
   readonly #publisher: Publisher;
   readonly #historian: Historian;
   readonly #caller: Caller;
+  readonly #server: Server;
+  readonly #offers: Offers;
   readonly #states = new Signal<ConnectionState>();
   readonly #errors = new Signal<MagpieError>();
   readonly #host: SubscriptionHost;
@@ -34,27 +40,35 @@ export class Client {
   /** Makes a client at rest; {@link connect} opens its line. */
   constructor(options: ClientOptions) {
     const resolved = resolveOptions(options);
+    const fault = (error: MagpieError): void => { this.#errors.emit(error); };
     const connection = new Connection(resolved, {
       state: (state) => { this.#states.emit(state); },
       positions: () => this.#carry(),
       connected: ({ resumed }) => { this.#resume(resumed); },
       frame: (frame) => { this.#take(frame); },
-      fault: (error) => { this.#errors.emit(error); },
+      fault,
       disconnected: (reason) => { this.#suspend(reason); },
     });
     this.#connection = connection;
-    this.#host = {
+    const host = {
       clock: resolved.clock,
       requests: this.#requests,
       get connected() {
         return connection.connected;
       },
-      send: (frame) => { connection.send(frame); },
-      forget: (subscription) => { this.#forget(subscription); },
+      get awake() {
+        return connection.awake;
+      },
+      send: (frame: Frame) => { connection.send(frame); },
+      fault,
+      forget: (subscription: Subscription) => { this.#forget(subscription); },
     };
+    this.#host = host;
     this.#publisher = new Publisher(this.#host, resolved.publishTimeoutMs);
     this.#historian = new Historian(this.#host, resolved.callTimeoutMs);
-    this.#caller = new Caller(this.#host, resolved.callTimeoutMs);
+    this.#caller = new Caller(host, resolved.callTimeoutMs);
+    this.#server = new Server(host);
+    this.#offers = new Offers((frame, options) => this.#adopt(frame, options));
   }
 
   /** What the client is doing about its line. */
@@ -67,7 +81,7 @@ export class Client {
     return this.#states.listen(listener);
   }
 
-  /** Hears of faults that belong to no request and no subscription. */
+  /** Hears of faults that belong to no request and no subscription, such as errors of handlers that no caller is shown. */
   onError(listener: (error: MagpieError) => void): Unlisten {
     return this.#errors.listen(listener);
   }
@@ -77,7 +91,7 @@ export class Client {
     this.#connection.open();
   }
 
-  /** Closes the line and stays away. What is unanswered fails; subscriptions wait for {@link connect}. */
+  /** Closes the line and stays away. What is unanswered fails; subscriptions and services wait for {@link connect}. */
   close(reason = ""): void {
     this.#connection.close(reason);
   }
@@ -87,10 +101,16 @@ export class Client {
     if (this.#subscriptions.has(channel)) {
       throw new MagpieError("already_exists", `${channel} is subscribed already: close that subscription first`);
     }
-    const subscription = new Subscription(channel, options, this.#host);
-    this.#subscriptions.set(channel, subscription);
+    const subscription = this.#add(channel, options);
     subscription.start();
     return subscription;
+  }
+
+  /**
+   * Hears of subscriptions that the gateway opened unasked, and may accept them. What nobody accepts is closed.
+   */
+  onSubscription(listener: (offer: SubscriptionOffer) => void): Unlisten {
+    return this.#offers.listen(listener);
   }
 
   /** Publishes a message and waits until it is in the channel. Without a messageId it gets a random one. */
@@ -113,9 +133,25 @@ export class Client {
     return this.#historian.pages(channel, options);
   }
 
-  /** Calls a method and waits for its reply. */
+  /**
+   * Calls a method and waits for its reply. Made while the line is on its way, the call waits for that; once sent, it is
+   * never repeated.
+   */
   call(method: string, payload: Payload = {}, options: CallOptions = {}): Promise<ReplyFrame> {
     return this.#caller.call(method, payload, options);
+  }
+
+  /**
+   * Serves a method: of those who do, the gateway hands each call to the one with the fewest in hand. Calls that are meant
+   * for this client, its user or a channel it reads reach the handler as well.
+   */
+  serve(method: string, handler: CallHandler, options: ServeOptions = {}): Service {
+    return this.#server.serve(method, handler, options);
+  }
+
+  /** Answers the calls of a method that are meant for this client, its user or a channel it reads, and no others. */
+  handle(method: string, handler: CallHandler): Handling {
+    return this.#server.handle(method, handler);
   }
 
   // Gathers the positions for the connect frame. Subscriptions that find no room are asked for one by one.
@@ -132,21 +168,26 @@ export class Client {
   }
 
   #resume(resumed: boolean): void {
+    if (!resumed) this.#offers.forget();
     for (const subscription of this.#subscriptions.values()) subscription.resume(resumed);
     this.#publisher.resume();
     this.#historian.resume();
+    this.#server.resume();
+    this.#caller.resume();
   }
 
   #suspend(reason: CloseReason): void {
     this.#requests.clear();
     for (const subscription of this.#subscriptions.values()) subscription.suspend();
-    this.#caller.fail();
+    this.#caller.suspend();
+    this.#server.suspend();
     this.#publisher.suspend();
     this.#historian.suspend();
     if (this.#connection.state.kind === "closed") {
       const error = reason.error ?? new MagpieError("unavailable", `the line was closed: ${reason.reason}`);
       this.#publisher.fail(error);
       this.#historian.fail(error);
+      this.#caller.fail(error);
     }
   }
 
@@ -163,9 +204,14 @@ export class Client {
         else this.#requests.answer(frame);
         return;
       case "subscribed":
-        if (frame.requestId === undefined) this.#carriedOver(frame);
+        if (frame.requestId === undefined) this.#opened(frame);
         else this.#requests.answer(frame);
         return;
+      case "unserved":
+        if (frame.requestId === undefined) this.#server.take(frame);
+        else this.#requests.answer(frame);
+        return;
+      case "served":
       case "published":
       case "page":
       case "reply":
@@ -174,27 +220,42 @@ export class Client {
         this.#requests.answer(frame);
         return;
       case "call":
-        this.#connection.send({
-          type: "error",
-          requestId: frame.requestId,
-          error: { code: "unimplemented", message: "this client serves no methods" },
-        });
+      case "cancel":
+      case "credit":
+        this.#server.take(frame);
         return;
     }
   }
 
-  // Takes a subscription that a resumed session has kept. One that nobody wants any more is closed.
-  #carriedOver(frame: SubscribedFrame): void {
+  // Takes a subscription that a resumed session has kept, or that was opened from the gateway's side. One that nobody
+  // wants is closed.
+  #opened(frame: SubscribedFrame): void {
     const subscription = this.#subscriptions.get(frame.channel);
     if (subscription !== undefined) {
       subscription.take(frame);
       return;
     }
+    this.#offers.offer(frame);
+    if (this.#subscriptions.has(frame.channel)) return;
     const requestId = this.#requests.open(() => undefined);
     this.#connection.send({ type: "unsubscribe", requestId, channel: frame.channel });
   }
 
+  #adopt(frame: SubscribedFrame, options: SubscribeOptions): Subscription {
+    const subscription = this.#add(frame.channel, options);
+    subscription.adopt(frame);
+    return subscription;
+  }
+
+  #add(channel: string, options: SubscribeOptions): Subscription {
+    const subscription = new Subscription(channel, options, this.#host);
+    this.#offers.joined(channel);
+    this.#subscriptions.set(channel, subscription);
+    return subscription;
+  }
+
   #forget(subscription: Subscription): void {
+    if (!this.#connection.connected) this.#offers.left(subscription.channel);
     if (this.#subscriptions.get(subscription.channel) === subscription) {
       this.#subscriptions.delete(subscription.channel);
     }

@@ -1,5 +1,5 @@
 import { Fields, FormatError, isObject } from "./fields.js";
-import type { ErrorBody, Frame, HistoryMessage, Publication, PublishResultBody } from "./frames.js";
+import type { AnswerBody, CallerBody, ErrorBody, Frame, HistoryMessage, Publication, PublishResultBody } from "./frames.js";
 import type { Json, Payload } from "./payload.js";
 import type { Position, Start } from "./position.js";
 
@@ -120,15 +120,40 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
     requestId,
     method: f.text("method"),
     to: f.string("to"),
+    device: f.string("device"),
+    answers: f.string("answers"),
     timeoutMs: f.integer("timeoutMs"),
     meta: f.pairs("meta"),
     caller: readCaller(f.fields("caller")),
     ...readPayload(f),
   }),
-  reply: (f, requestId) => ({ type: "reply", requestId, meta: f.pairs("meta"), ...readPayload(f) }),
+  reply: (f, requestId) => ({
+    type: "reply",
+    requestId,
+    meta: f.pairs("meta"),
+    ...readPayload(f),
+    asked: f.integer("asked"),
+    answers: f.list("answers")?.map(readAnswer),
+  }),
   progress: (f, requestId) => ({ type: "progress", requestId, ...readPayload(f) }),
   credit: (f, requestId) => ({ type: "credit", requestId, count: f.count("count") }),
   cancel: (_, requestId) => ({ type: "cancel", requestId }),
+  serve: (f, requestId) => ({
+    type: "serve",
+    requestId,
+    method: f.text("method"),
+    // What stands for the default is left out.
+    concurrency: f.integer("concurrency") || undefined,
+  }),
+  served: (f, requestId) => ({ type: "served", requestId, method: f.text("method") }),
+  unserve: (f, requestId) => ({ type: "unserve", requestId, method: f.text("method") }),
+  unserved: (f, requestId) => ({
+    type: "unserved",
+    requestId,
+    method: f.text("method"),
+    code: f.string("code"),
+    reason: f.string("reason"),
+  }),
   error: (f, requestId) => ({ type: "error", requestId, error: readError(f.required("error")) }),
   ping: (_, requestId) => ({ type: "ping", requestId }),
   pong: (_, requestId) => ({ type: "pong", requestId }),
@@ -201,8 +226,19 @@ function readLimits(f: Fields | undefined) {
   return f && { frameBytes: f.integer("frameBytes"), subscriptions: f.integer("subscriptions") };
 }
 
-function readCaller(f: Fields | undefined) {
+function readCaller(f: Fields | undefined): CallerBody | undefined {
   return f && { userId: f.string("userId"), sessionId: f.string("sessionId") };
+}
+
+function readAnswer(f: Fields): AnswerBody {
+  return {
+    userId: f.string("userId"),
+    sessionId: f.string("sessionId"),
+    device: f.string("device"),
+    meta: f.pairs("meta"),
+    ...readPayload(f),
+    error: optional(f.fields("error"), readError),
+  };
 }
 
 function readPayload(f: Fields): Payload {

@@ -18,7 +18,7 @@ export interface ConnectionEvents {
   connected(frame: ConnectedFrame): void;
   frame(frame: Frame): void;
   fault(error: MagpieError): void;
-  /** The line is gone, whether or not another one will come. */
+  /** The line is gone, or the wait for one, whether or not another one will come. */
   disconnected(reason: CloseReason): void;
 }
 
@@ -49,6 +49,11 @@ export class Connection {
     return this.#line?.connected ?? false;
   }
 
+  /** Whether a line is there or on its way: the client does not rest. */
+  get awake(): boolean {
+    return this.#state.kind !== "idle" && this.#state.kind !== "closed";
+  }
+
   /** Opens the line, also in place of waiting for the next attempt. An open one stays. */
   open(): void {
     if (this.#state.kind === "connecting" || this.#state.kind === "connected") return;
@@ -66,7 +71,7 @@ export class Connection {
       return;
     }
     if (this.#state.kind !== "closed") {
-      this.#enter({ kind: "closed", reason: { code: CloseCode.normal, reason, local: true } });
+      this.#rest({ code: CloseCode.normal, reason, local: true });
     }
   }
 
@@ -91,18 +96,19 @@ export class Connection {
     } catch (cause) {
       // The platform forbids this line, as a page served over TLS may not open one without: no retry helps.
       const error = new MagpieError("failed_precondition", messageOf(cause));
-      this.#enter({ kind: "closed", reason: { code: CloseCode.abnormal, reason: error.message, local: true, error } });
+      this.#rest({ code: CloseCode.abnormal, reason: error.message, local: true, error });
     }
   }
 
   #openLine(token: string | undefined): void {
-    const { WebSocket, url, clock, connectTimeoutMs, heartbeat, name, version } = this.#options;
+    const { WebSocket, url, clock, connectTimeoutMs, heartbeat, name, version, device } = this.#options;
     const params = {
       socket: new WebSocket(url, [subprotocol]),
       clock,
       connectTimeoutMs,
       heartbeat,
       client: { name, version },
+      device,
       token,
       resume: this.#resumeToken === undefined ? undefined : { token: this.#resumeToken, positions: this.#events.positions() },
     };
@@ -154,6 +160,12 @@ export class Connection {
       nextAttemptAt: clock.now() + delay,
       reason,
     });
+  }
+
+  // Stays away although no line ended: who waits for one has to hear of it.
+  #rest(reason: CloseReason): void {
+    this.#enter({ kind: "closed", reason });
+    this.#events.disconnected(reason);
   }
 
   #enter(state: ConnectionState): void {

@@ -35,6 +35,8 @@ export interface ErrorOptions {
   readonly retryable?: boolean;
   readonly retryAfterMs?: number;
   readonly details?: Json;
+  /** What brought it about, in this program; no peer hears of it. */
+  readonly cause?: unknown;
 }
 
 /** The failure of a request, a subscription or the line, whether the gateway or this client found it. */
@@ -52,7 +54,7 @@ export class MagpieError extends Error {
     message: string,
     options: ErrorOptions = {},
   ) {
-    super(message);
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.retryable = options.retryable ?? false;
     this.retryAfterMs = options.retryAfterMs;
     this.details = options.details;
@@ -62,5 +64,11 @@ export class MagpieError extends Error {
   static fromBody(body: ErrorBody): MagpieError {
     const { code, message, ...options } = body;
     return new MagpieError(isErrorCode(code) ? code : "unknown", message, options);
+  }
+
+  /** Makes what an error frame says of it. */
+  toBody(): ErrorBody {
+    const { code, message, retryable, retryAfterMs, details } = this;
+    return { code, message, retryable: retryable || undefined, retryAfterMs, details };
   }
 }

@@ -166,17 +166,42 @@ export interface CallFrame extends Payload {
   readonly type: "call";
   readonly requestId?: string;
   readonly method: string;
+  /** `user:<id>`, `session:<id>` or `channel:<name>`; absent: whoever serves the method. */
   readonly to?: string;
+  /** Only the user's sessions on this device. */
+  readonly device?: string;
+  /** `all` gathers the answers of all whom `to` names. */
+  readonly answers?: string;
   readonly timeoutMs?: number;
   readonly meta?: Pairs;
-  readonly caller?: { readonly userId?: string; readonly sessionId?: string };
+  /** Stamped by the gateway. */
+  readonly caller?: CallerBody;
 }
 
-/** The result of a call. */
+/** Who makes a call. */
+export interface CallerBody {
+  readonly userId?: string;
+  readonly sessionId?: string;
+}
+
+/** The result of a call, or of one to several peers. */
 export interface ReplyFrame extends Payload {
   readonly type: "reply";
   readonly requestId?: string;
   readonly meta?: Pairs;
+  /** How many peers were asked, where answers are gathered. */
+  readonly asked?: number;
+  /** What they answered in time. */
+  readonly answers?: readonly AnswerBody[];
+}
+
+/** What one of several peers answered: a payload or an error. */
+export interface AnswerBody extends Payload {
+  readonly userId?: string;
+  readonly sessionId?: string;
+  readonly device?: string;
+  readonly meta?: Pairs;
+  readonly error?: ErrorBody;
 }
 
 /** A part of a call's result. */
@@ -196,6 +221,38 @@ export interface CreditFrame {
 export interface CancelFrame {
   readonly type: "cancel";
   readonly requestId?: string;
+}
+
+/** Offers to answer the calls of a method; again with another concurrency, to change that. */
+export interface ServeFrame {
+  readonly type: "serve";
+  readonly requestId?: string;
+  readonly method: string;
+  /** How many calls may be in hand at a time; absent: 64. */
+  readonly concurrency?: number;
+}
+
+/** The answer to serve. */
+export interface ServedFrame {
+  readonly type: "served";
+  readonly requestId?: string;
+  readonly method: string;
+}
+
+/** Takes the offer back. The calls in hand go on. */
+export interface UnserveFrame {
+  readonly type: "unserve";
+  readonly requestId?: string;
+  readonly method: string;
+}
+
+/** The end of an offer, asked for or not. */
+export interface UnservedFrame {
+  readonly type: "unserved";
+  readonly requestId?: string;
+  readonly method: string;
+  readonly code?: string;
+  readonly reason?: string;
 }
 
 /** What an error frame says. */
@@ -254,13 +311,26 @@ export type Frame =
   | ProgressFrame
   | CreditFrame
   | CancelFrame
+  | ServeFrame
+  | ServedFrame
+  | UnserveFrame
+  | UnservedFrame
   | ErrorFrame
   | PingFrame
   | PongFrame
   | GoodbyeFrame;
 
 /** Frames that answer a request of this client. */
-export type Answer = Extract<
-  Frame,
-  { readonly type: "connected" | "subscribed" | "unsubscribed" | "published" | "page" | "reply" | "progress" | "error" }
->;
+export type Answer = Extract<Frame, { readonly type: AnswerType }>;
+
+type AnswerType =
+  | "connected"
+  | "subscribed"
+  | "unsubscribed"
+  | "published"
+  | "page"
+  | "reply"
+  | "progress"
+  | "served"
+  | "unserved"
+  | "error";

@@ -4,7 +4,8 @@
  *
  * - client.ts: the face of the package; connection.ts, line.ts: the line and its successors
  * - subscription.ts, cursor.ts: exactly-once delivery; publisher.ts: retried publishes; historian.ts: the past;
- *   repeater.ts: what both repeat; caller.ts: calls
+ *   repeater.ts: what both repeat
+ * - caller.ts: calls; server.ts, service.ts, incoming.ts: the calls of others; offers.ts: what the gateway opens unasked
  * - frames.ts, codec.ts, fields.ts: what crosses the line; close.ts, errors.ts: how things end
  * - backoff.ts, heartbeat.ts: policies, with the clock injected
  *
@@ -21,10 +22,13 @@ export type * from "./frames.js";
 export { type HeartbeatTimes } from "./heartbeat.js";
 export { type HistoryOptions } from "./historian.js";
 export { newMessageId } from "./ids.js";
+export { type CallHandler, type CallRequest, type CallResult } from "./incoming.js";
+export { type SubscriptionOffer } from "./offers.js";
 export { type ClientOptions, type TokenSource } from "./options.js";
 export { type Json, type JsonObject, type Pairs, type Payload } from "./payload.js";
 export { type Position, type Start } from "./position.js";
 export { type BatchResult, maxPendingPublishes, type PublishResult } from "./publisher.js";
+export { type Handling, type ServeOptions, type Service } from "./service.js";
 export { type Unlisten } from "./signal.js";
 export { type Socket, type SocketConstructor, subprotocol } from "./socket.js";
 export { type ConnectionState } from "./state.js";

@@ -101,6 +101,11 @@ export class Subscription {
     this.host.send({ type: "subscribe", requestId, channel: this.channel, from, filter: this.options.filter });
   }
 
+  /** Begins with what the gateway opened unasked. For the client. */
+  adopt(frame: SubscribedFrame): void {
+    this.#answered(frame);
+  }
+
   /** Notes that the line is gone. For the client. */
   suspend(): void {
     this.#cancelRetry?.();
@@ -119,6 +124,10 @@ export class Subscription {
     // Frames of an earlier subscription to the channel may still be on their way until this one is answered.
     if (this.#state !== "active") return;
     switch (frame.type) {
+      case "subscribed":
+        // The gateway moved it.
+        this.#answered(frame);
+        return;
       case "message":
         this.#message(frame);
         return;
