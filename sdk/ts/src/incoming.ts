@@ -1,6 +1,6 @@
 import type { CancelTimer, Clock } from "./clock.js";
 import { MagpieError } from "./errors.js";
-import type { CallerBody, CallFrame, Frame } from "./frames.js";
+import type { CallerBody, CallFrame, ErrorBody, Frame } from "./frames.js";
 import type { Pairs, Payload } from "./payload.js";
 
 /** How many progress frames a callee may send before its caller has allowed any. */
@@ -92,7 +92,7 @@ export class IncomingCall {
       await this.#lastPart;
       this.#answer({ type: "reply", requestId: this.#requestId, meta, data, text, base64 });
     } catch (cause) {
-      this.#fail(cause);
+      this.#refuse(this.#errorFor(cause));
     }
   }
 
@@ -143,18 +143,23 @@ export class IncomingCall {
     this.#end();
   }
 
-  #fail(cause: unknown): void {
-    if (this.#over) return;
-    const { method } = this.request;
-    let error: MagpieError;
-    if (cause instanceof MagpieError) {
-      error = cause;
-    } else {
-      // What went wrong inside is for the program alone: it may name what the caller must not know.
-      error = new MagpieError("internal", `the handler of ${method} failed`);
-      this.host.fault(new MagpieError("internal", `the handler of ${method} failed: ${String(cause)}`, { cause }));
+  #refuse(error: MagpieError): void {
+    const answer = (body: ErrorBody): void => { this.#answer({ type: "error", requestId: this.#requestId, error: body }); };
+    try {
+      answer(error.toBody());
+    } catch (cause) {
+      // Its details cannot be sent.
+      answer(this.#errorFor(cause).toBody());
     }
-    this.#answer({ type: "error", requestId: this.#requestId, error: error.toBody() });
+  }
+
+  // What went wrong inside a handler is for the program alone: it may name what the caller must not know.
+  #errorFor(cause: unknown): MagpieError {
+    if (cause instanceof MagpieError) return cause;
+    const sentence = `the handler of ${this.request.method} failed`;
+    const why = cause instanceof Error ? cause.message : "it threw what is no Error";
+    if (!this.#over) this.host.fault(new MagpieError("internal", `${sentence}: ${why}`, { cause }));
+    return new MagpieError("internal", sentence);
   }
 
   #end(): void {

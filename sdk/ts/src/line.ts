@@ -48,6 +48,7 @@ export class Line {
   #state: "opening" | "connected" | "ended" = "opening";
   #heartbeat: Heartbeat | undefined;
   #cancelTimeout: CancelTimer;
+  #frameBytes = Infinity;
   #retryAfterMs: number | undefined;
   #error: MagpieError | undefined;
 
@@ -76,11 +77,20 @@ export class Line {
     return this.#state === "connected";
   }
 
-  /** Sends a frame. A line that is not connected drops it: whoever waits for an answer hears of the end. */
+  /**
+   * Sends a frame. A line that is not connected drops it: whoever waits for an answer hears of the end. Throws what keeps a
+   * frame from being sent: it is larger than the gateway accepts, or no JSON can be made of it.
+   */
   send(frame: Frame): void {
     if (this.#state !== "connected") return;
+    const text = encodeFrame(frame);
+    // The gateway closes a line for good that brings a larger one.
+    if (!fits(text, this.#frameBytes)) {
+      const message = `the ${frame.type} is larger than the ${String(this.#frameBytes)} bytes that the gateway takes`;
+      throw new MagpieError("out_of_range", message);
+    }
     this.#heartbeat?.sent();
-    this.#params.socket.send(encodeFrame(frame));
+    this.#params.socket.send(text);
   }
 
   /** Closes the line from this side. */
@@ -140,6 +150,7 @@ export class Line {
     if (this.#state !== "opening") return;
     this.#state = "connected";
     this.#cancelTimeout();
+    this.#frameBytes = frame.limits?.frameBytes ?? Infinity;
     const times = this.#params.heartbeat ?? {
       intervalMs: frame.heartbeat?.intervalMs ?? defaultHeartbeat.intervalMs,
       timeoutMs: frame.heartbeat?.timeoutMs ?? defaultHeartbeat.timeoutMs,
@@ -185,4 +196,9 @@ export class Line {
       retryAfterMs: this.#retryAfterMs,
     });
   }
+}
+
+// Counts only where the number of characters does not settle it: each takes one to three bytes in UTF-8.
+function fits(text: string, bytes: number): boolean {
+  return text.length * 3 <= bytes || (text.length <= bytes && new TextEncoder().encode(text).length <= bytes);
 }

@@ -19,7 +19,7 @@ type AnswerOf<T extends Answer["type"]> = Extract<Answer, { readonly type: T }>;
 interface Pending<T extends Answer["type"]> {
   readonly frame: (requestId: string) => Frame;
   readonly done: (answer: AnswerOf<T>) => void;
-  readonly failed: (error: MagpieError) => void;
+  readonly failed: (error: unknown) => void;
   cancelTimeout: CancelTimer;
   cancelRetry: CancelTimer | undefined;
 }
@@ -75,7 +75,12 @@ export class Repeater<T extends Answer["type"]> {
     const requestId = this.host.requests.open((answer) => {
       this.#answered(pending, answer);
     });
-    this.host.send(pending.frame(requestId));
+    try {
+      this.host.send(pending.frame(requestId));
+    } catch (error) {
+      this.host.requests.drop(requestId);
+      this.#settle(pending, () => { pending.failed(error); });
+    }
   }
 
   #answered(pending: Pending<T>, answer: Answer): void {
