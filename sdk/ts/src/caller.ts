@@ -120,9 +120,9 @@ class OutgoingCall {
     options.signal?.addEventListener("abort", this.#onAbort);
   }
 
-  /** Sends the call, if the line is there and it was not sent yet. */
+  /** Sends the call, if the line is there. */
   start(): void {
-    if (!this.host.connected || this.#requestId !== undefined) return;
+    if (!this.host.connected) return;
     const { method, payload, options, timeoutMs: whole } = this.params;
     const { to, device, answers, meta } = options;
     const requestId = this.host.requests.open((answer) => { this.#answered(answer); });

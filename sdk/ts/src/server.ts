@@ -59,15 +59,10 @@ export class Server {
         this.#begin(frame);
         return;
     }
-    const { requestId = "" } = frame;
-    const call = this.#calls.get(requestId);
+    const call = this.#calls.get(frame.requestId ?? "");
     if (call === undefined) return;
-    if (frame.type === "credit") {
-      call.allow(frame.count);
-      return;
-    }
-    this.#calls.delete(requestId);
-    call.cancel(new MagpieError("canceled", "the caller does not wait any more"));
+    if (frame.type === "credit") call.allow(frame.count);
+    else call.cancel(new MagpieError("canceled", "the caller does not wait any more"));
   }
 
   #begin(frame: CallFrame): void {

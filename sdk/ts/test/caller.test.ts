@@ -9,13 +9,17 @@ describe("a call", () => {
     const h = harness();
     const socket = await connect(h);
     const parts: Payload[] = [];
-    const result = h.client.call("pricing.quote", { data: 1 }, { to: "user:42", onProgress: (part) => parts.push(part) });
+    const abort = new AbortController();
+    const { signal } = abort;
+    const result = h.client.call("pricing.quote", { data: 1 }, { to: "user:42", signal, onProgress: (part) => parts.push(part) });
     const { requestId, ...call } = socket.last("call");
     expect(call).toMatchObject({ method: "pricing.quote", to: "user:42", timeoutMs: 30_000, data: 1 });
     expect(socket.last("credit")).toMatchObject({ requestId, count: 16 });
     socket.receive({ type: "progress", requestId, data: "half" });
     socket.receive({ type: "reply", requestId, data: "all" });
     await expect(result).resolves.toMatchObject({ data: "all" });
+    abort.abort();
+    expect(socket.all("cancel")).toEqual([]);
     expect(parts).toMatchObject([{ data: "half" }]);
   });
 

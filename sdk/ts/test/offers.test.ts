@@ -1,14 +1,20 @@
 import { describe, expect, it, vi } from "vitest";
-import type { SubscriptionOffer } from "../src/index.js";
+import type { Subscription, SubscriptionOffer } from "../src/index.js";
 import type { FakeSocket } from "./fakeGateway.js";
-import { connect, harness, useFakeClock } from "./harness.js";
+import { connect, type Harness, harness, useFakeClock } from "./harness.js";
 
 useFakeClock();
 
 const channel = "order.update";
 
-function opened(socket: FakeSocket, offset: number, recovered = true): void {
-  socket.receive({ type: "subscribed", channel, position: { epoch: "k1", offset }, tail: offset + 1, recovered });
+/** Opens the subscription from the gateway's side. */
+function opened(socket: FakeSocket, offset: number, recovered = true, requestId?: string): void {
+  socket.receive({ type: "subscribed", requestId, channel, position: { epoch: "k1", offset }, tail: offset + 1, recovered });
+}
+
+/** Opens it because the client asked. */
+function answered(socket: FakeSocket, offset: number): void {
+  opened(socket, offset, true, socket.last("subscribe").requestId);
 }
 
 function message(socket: FakeSocket, offset: number): void {
@@ -48,8 +54,7 @@ describe("a subscription that the gateway opened", () => {
     await vi.advanceTimersByTimeAsync(1_000);
     const second = h.gateway.accept();
     expect(second.last("subscribe")).toMatchObject({ channel, from: { epoch: "k1", offset: 42 } });
-    const { requestId } = second.last("subscribe");
-    second.receive({ type: "subscribed", requestId, channel, position: { epoch: "k1", offset: 42 }, tail: 42, recovered: true });
+    answered(second, 42);
     message(second, 43);
     expect(offsets).toEqual([42, 43]);
   });
@@ -80,22 +85,46 @@ describe("a subscription that the gateway opened", () => {
     expect(errors).toEqual([]);
   });
 
-  it("is not offered where the program itself has left it while the line was away", async () => {
+});
+
+describe("a subscription that the program left while the line was away", () => {
+  async function left(resumed: boolean, meanwhile: (h: Harness) => void = () => undefined) {
     const h = harness();
     const subscription = h.client.subscribe(channel, { onMessage: () => undefined });
     const first = await connect(h, "secret");
-    const { requestId } = first.last("subscribe");
-    first.receive({ type: "subscribed", requestId, channel, position: { epoch: "k1", offset: 1 }, tail: 1, recovered: false });
+    answered(first, 1);
     const offered = vi.fn();
     h.client.onSubscription(offered);
     first.end();
     subscription.close();
+    meanwhile(h);
     await vi.advanceTimersByTimeAsync(1_000);
-    const second = h.gateway.accept("secret", true);
-    opened(second, 1);
-    expect(second.last("unsubscribe").channel).toBe(channel);
+    return { socket: h.gateway.accept("secret", resumed), offered };
+  }
+
+  it("is closed once a resumed session brings it, and not offered", async () => {
+    const { socket, offered } = await left(true);
+    opened(socket, 1);
+    expect(socket.last("unsubscribe").channel).toBe(channel);
     expect(offered).not.toHaveBeenCalled();
-    opened(second, 1);
+    opened(socket, 1);
+    expect(offered).toHaveBeenCalledOnce();
+  });
+
+  it("is offered when the gateway opens it for a new session", async () => {
+    const { socket, offered } = await left(false);
+    opened(socket, 1);
+    expect(offered).toHaveBeenCalledOnce();
+  });
+
+  it("is offered after the program wanted it again for a while", async () => {
+    let again: Subscription | undefined;
+    const { socket, offered } = await left(true, ({ client }) => {
+      again = client.subscribe(channel, { onMessage: () => undefined });
+    });
+    answered(socket, 1);
+    again?.close();
+    opened(socket, 1);
     expect(offered).toHaveBeenCalledOnce();
   });
 });

@@ -94,6 +94,17 @@ describe("a service", () => {
     expect((await reconnect(h)).all("serve")).toHaveLength(0);
   });
 
+  it("that waits to try again is announced once on a new line", async () => {
+    const h = harness();
+    h.client.serve(method, () => ({}));
+    const first = await connect(h);
+    const error = { code: "unavailable", message: "no", retryable: true, retryAfterMs: 2_000 };
+    first.receive({ type: "error", requestId: first.last("serve").requestId, error });
+    const second = await reconnect(h);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(second.all("serve")).toHaveLength(1);
+  });
+
   it("hears that the gateway took it away, for now or for good", async () => {
     const { h, socket, service } = await serving();
     const faults: string[] = [];
