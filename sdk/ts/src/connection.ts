@@ -101,14 +101,13 @@ export class Connection {
   }
 
   #openLine(token: string | undefined): void {
-    const { WebSocket, url, clock, connectTimeoutMs, heartbeat, name, version, device } = this.#options;
+    const { WebSocket, url, clock, connectTimeoutMs, heartbeat, name, version } = this.#options;
     const params = {
       socket: new WebSocket(url, [subprotocol]),
       clock,
       connectTimeoutMs,
       heartbeat,
       client: { name, version },
-      device,
       token,
       resume: this.#resumeToken === undefined ? undefined : { token: this.#resumeToken, positions: this.#events.positions() },
     };

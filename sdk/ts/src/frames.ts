@@ -168,14 +168,14 @@ export interface CallFrame extends Payload {
   readonly method: string;
   /** `user:<id>`, `session:<id>` or `channel:<name>`; absent: whoever serves the method. */
   readonly to?: string;
-  /** Only the user's sessions on this device. */
-  readonly device?: string;
-  /** `all` gathers the answers of all whom `to` names. */
-  readonly answers?: string;
   readonly timeoutMs?: number;
   readonly meta?: Pairs;
   /** Stamped by the gateway. */
   readonly caller?: CallerBody;
+  /** Only the user's sessions on this device. */
+  readonly device?: string;
+  /** `first`, as when it is absent, or `all`, which gathers the answers of all whom `to` names. */
+  readonly answers?: string;
 }
 
 /** Who makes a call. */
@@ -200,7 +200,6 @@ export interface AnswerBody extends Payload {
   readonly userId?: string;
   readonly sessionId?: string;
   readonly device?: string;
-  readonly meta?: Pairs;
   readonly error?: ErrorBody;
 }
 

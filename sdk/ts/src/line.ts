@@ -19,7 +19,6 @@ export interface LineParams {
   readonly connectTimeoutMs: number;
   readonly heartbeat: HeartbeatTimes | undefined;
   readonly client: { readonly name: string; readonly version: string };
-  readonly device: string | undefined;
   readonly token: string | undefined;
   /** Brings back the session of the line before. */
   readonly resume: ConnectFrame["resume"];
@@ -101,8 +100,8 @@ export class Line {
 
   #open(): void {
     if (this.#state !== "opening") return;
-    const { socket, client, device, token, resume } = this.#params;
-    socket.send(encodeFrame({ type: "connect", requestId: connectRequestId, token, resume, client, device }));
+    const { socket, client, token, resume } = this.#params;
+    socket.send(encodeFrame({ type: "connect", requestId: connectRequestId, token, resume, client }));
   }
 
   #receive(data: unknown): void {

@@ -15,8 +15,6 @@ export interface ClientOptions {
   readonly name?: string;
   /** The version of the program. */
   readonly version?: string;
-  /** The user's device on which the program runs, where the token does not name it: calls can be meant for it. */
-  readonly device?: string;
   /** Times to use in place of those the gateway asks for. */
   readonly heartbeat?: HeartbeatTimes;
   /** How long an attempt may take until the gateway answered the connect frame. Default: 10 s. */
@@ -39,7 +37,6 @@ export interface ResolvedOptions {
   readonly token: TokenSource;
   readonly name: string;
   readonly version: string;
-  readonly device: string | undefined;
   readonly heartbeat: HeartbeatTimes | undefined;
   readonly connectTimeoutMs: number;
   readonly publishTimeoutMs: number;
@@ -60,7 +57,6 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     token: typeof token === "function" ? token : () => token,
     name: options.name ?? "magpie-js",
     version: options.version ?? "0.1.0",
-    device: options.device,
     heartbeat: options.heartbeat,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     publishTimeoutMs: options.publishTimeoutMs ?? 60_000,
