@@ -20,7 +20,7 @@ export interface CallOptions {
    * `channel:<name>`.
    */
   readonly to?: string;
-  /** Only the user's sessions on this device. */
+  /** Only the user's sessions on this device, as their tokens name it. */
   readonly device?: string;
   /** Gathers the answers of all whom `to` names into the reply's `answers`, instead of taking the first. */
   readonly answers?: "all";
