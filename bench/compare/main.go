@@ -7,6 +7,7 @@
 //	main.go     the command line
 //	plan.go     what is measured
 //	tls.go      the same over TLS
+//	calls.go    calls, which have peers and tables of their own
 //	subject.go  the servers: how to start and stop them
 //	round.go    one measurement
 //	tally.go    medians and spreads
@@ -48,14 +49,21 @@ func main() {
 func readSettings(args []string) settings {
 	var s settings
 	flags := flag.NewFlagSet("compare", flag.ExitOnError)
-	flags.StringVar(&s.bin, "bin", ".cache/bin", "folder with magpie, limit and nats-server")
-	flags.StringVar(&s.out, "out", "bench/RESULTS.md", "page to write; - for stdout")
+	flags.StringVar(&s.bin, "bin", ".cache/bin", "folder with magpie, limit, embedded, grpcrelay and nats-server")
+	flags.StringVar(&s.out, "out", "", "page to write; - for stdout (default bench/RESULTS.md, but with --only stdout)")
 	flags.IntVar(&s.rounds, "rounds", 5, "rounds of every measurement")
 	flags.DurationVar(&s.duration, "duration", 3*time.Second, "how long a round is measured")
-	flags.StringVar(&s.only, "only", "", "take only the measurements whose names contain this")
+	flags.StringVar(&s.only, "only", "", "take only the measurements whose names contain this: TLS, memory, calls")
 	flags.StringVar(&s.server, "server-cpu", "0", "processors of the servers")
 	flags.StringVar(&s.client, "client-cpu", "1", "processors of the load tool")
 	_ = flags.Parse(args) // it ends the process at a mistake
+	switch {
+	case s.out != "":
+	case s.only != "":
+		s.out = "-" // a part is not to take the place of the whole
+	default:
+		s.out = "bench/RESULTS.md"
+	}
 	return s
 }
 

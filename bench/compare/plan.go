@@ -17,6 +17,7 @@ type measurement struct {
 	rounds   int            // at most; 0: as many as asked for
 	duration time.Duration  // at least
 	tls      bool           // over TLS
+	calls    bool           // in the tables of calls
 }
 
 // reading is one row of the results.
@@ -33,11 +34,12 @@ const (
 	nats       = "NATS"
 	socketIO   = "Socket.IO"
 	limit      = "limit"
+	grpcRelay  = "gRPC relay"
 )
 
 // plan is what is measured, in this order.
 func plan() []measurement {
-	return slices.Concat(throughput(), latencies(), memories(), secured())
+	return slices.Concat(throughput(), latencies(), memories(), secured(), called())
 }
 
 func throughput() []measurement {

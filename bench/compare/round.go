@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -30,7 +31,7 @@ func (r *runner) measure(ctx context.Context, m measurement) (tally, error) {
 	}
 	for round := range rounds {
 		for _, x := range rotated(subjects(), round) {
-			if m.of != nil && !slices.Contains(m.of, x.name) {
+			if !m.has(x.name) {
 				continue
 			}
 			if m.vary != nil && x.target == "magpie" {
@@ -53,6 +54,14 @@ func (r *runner) measure(ctx context.Context, m measurement) (tally, error) {
 	return t, nil
 }
 
+// has reports whether a subject is measured: where nothing is said, all that are not for calls alone.
+func (m *measurement) has(name string) bool {
+	if m.of == nil {
+		return name != grpcRelay
+	}
+	return slices.Contains(m.of, name)
+}
+
 // rotated begins with another one in each round.
 func rotated[T any](list []T, by int) []T {
 	by %= len(list)
@@ -73,7 +82,7 @@ func (r *runner) once(ctx context.Context, m measurement, x *subject) (*bench.Re
 	}
 	defer srv.stop()
 	args := append([]string{"-c", r.client, filepath.Join(r.bin, "magpie"), "bench"}, m.args...)
-	scheme := "ws://"
+	scheme := cmp.Or(x.scheme, "ws://")
 	if x.tls {
 		scheme = "wss://"
 		args = append(args, "--ca", certificateOf(r.folder, srv.port))

@@ -20,6 +20,7 @@ import (
 type subject struct {
 	name    string
 	target  string // what the load tool calls it
+	scheme  string // of its lines' address; empty: ws://
 	path    string // of its lines, where it is not the target's usual one
 	command func(x *subject, s settings, folder string, port int) ([]string, error)
 	version []string // the command that tells it; nil where it is that of this repository
@@ -40,6 +41,7 @@ func subjects() []subject {
 		{name: nats, target: "nats", command: natsCommand, version: []string{"nats-server", "--version"}},
 		{name: socketIO, target: "socketio", command: socketIOCommand, version: []string{"node", "--version"}},
 		{name: limit, target: "limit", command: limitCommand},
+		{name: grpcRelay, target: "grpc", scheme: "http://", command: relayCommand, version: []string{"grpcrelay", "--version"}},
 	}
 }
 
@@ -86,6 +88,10 @@ func magpieCommand(x *subject, s settings, folder string, port int) ([]string, e
 
 func limitCommand(_ *subject, s settings, _ string, port int) ([]string, error) {
 	return []string{filepath.Join(s.bin, "limit"), "--listen", address(port)}, nil
+}
+
+func relayCommand(_ *subject, s settings, _ string, port int) ([]string, error) {
+	return []string{filepath.Join(s.bin, "grpcrelay"), "--listen", address(port)}, nil
 }
 
 func socketIOCommand(_ *subject, _ settings, _ string, port int) ([]string, error) {

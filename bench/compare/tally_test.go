@@ -89,6 +89,55 @@ func TestPage(t *testing.T) {
 	}
 }
 
+func TestPageOfCalls(t *testing.T) {
+	p := page{
+		settings: settings{rounds: 1, duration: time.Second, client: "1", bin: t.TempDir()},
+		subjects: subjects(),
+		tallies: []tally{{
+			measurement: called()[0],
+			results:     map[string][]bench.Result{magpie: rounds(300), nats: rounds(100), grpcRelay: rounds(200, 400, 150)},
+		}},
+	}
+	var b strings.Builder
+	if err := p.write(context.Background(), &b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"| Magpie | 300 (300 to 300) | 300 | 0 | 0 | 1.00 |\n",
+		"| NATS | 100 (100 to 100) | 100 | 0 | 0 | 3.00 |\n",
+		"| gRPC relay | 200 (150 to 400) | 200 | 0 | 0 | 1.50 |\n",
+		"magpie bench call --connections 1000 --in-flight 10 --servers 10 --duration 1s   # and --target nats, grpc",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page lacks %q:\n%s", want, b.String())
+		}
+	}
+	if strings.Contains(b.String(), "## Spread") {
+		t.Error("a page of calls alone has the tables of the rest")
+	}
+}
+
+func TestWhoIsMeasured(t *testing.T) {
+	for _, m := range plan() {
+		for _, name := range m.of {
+			if !slices.ContainsFunc(subjects(), func(x subject) bool { return x.name == name }) {
+				t.Errorf("%s is of %s, which there is not", m.name, name)
+			}
+		}
+		if m.has(grpcRelay) != m.calls || !m.has(magpie) {
+			t.Errorf("%s: the gRPC relay is measured with calls and with nothing else, and Magpie always", m.name)
+		}
+	}
+}
+
+func TestAPartDoesNotTakeThePlaceOfThePage(t *testing.T) {
+	for args, want := range map[string]string{"": "bench/RESULTS.md", "--only calls": "-", "--only calls --out x.md": "x.md"} {
+		if got := readSettings(strings.Fields(args)).out; got != want {
+			t.Errorf("%q writes %s, want %s", args, got, want)
+		}
+	}
+}
+
 func TestServersOverTLS(t *testing.T) {
 	folder := t.TempDir()
 	for _, x := range subjects() {

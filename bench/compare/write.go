@@ -9,8 +9,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"github.com/magpie-bridge/magpie/internal/bench"
 )
 
 // page is bench/RESULTS.md.
@@ -38,27 +36,44 @@ func (p *page) write(ctx context.Context, w io.Writer) error {
 	for i := range p.subjects {
 		fmt.Fprintf(&b, "- %s: %s.\n", p.subjects[i].name, p.subjects[i].versionOf(ctx, p.bin))
 	}
-	p.headline(&b)
-	p.table(&b, "Spread", "The same, with the least and the greatest of the rounds.", func(t *tally, name string) string {
-		return t.of(name, t.value).String()
-	})
-	p.table(&b, "Throughput", "Operations per second, with one processor for the server and one for the load tool.", func(t *tally, name string) string {
-		return figure(t.of(name, func(r *bench.Result) float64 { return r.PerSecond }).median)
-	})
-	p.table(&b, "Latency", "p50 / p99 in milliseconds, under this load: as much as the server takes. With so much in flight it says how long the queue is.", latencyCell)
+	if len(p.ofCalls(false)) > 0 {
+		p.general(&b)
+	}
+	p.calls(&b)
 	p.commands(&b)
 	p.failures(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
+// general writes the tables of all but calls.
+func (p *page) general(b *strings.Builder) {
+	p.headline(b)
+	p.table(b, "Spread", "The same, with the least and the greatest of the rounds.", func(t *tally, name string) string {
+		return t.of(name, t.value).String()
+	})
+	p.table(b, "Throughput", "Operations per second, with one processor for the server and one for the load tool.", func(t *tally, name string) string {
+		return figure(t.of(name, perSecond).median)
+	})
+	p.table(b, "Latency", "p50 / p99 in milliseconds, under this load: as much as the server takes. With so much in flight it says how long the queue is.", latencyCell)
+}
+
+// columns are the subjects of the tables of all but calls.
+func (p *page) columns() (names []string) {
+	for i := range p.subjects {
+		if name := p.subjects[i].name; name != grpcRelay {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 func latencyCell(t *tally, name string) string {
-	p50 := t.of(name, func(r *bench.Result) float64 { return r.Latency.P50 / 1000 }).median
-	p99 := t.of(name, func(r *bench.Result) float64 { return r.Latency.P99 / 1000 }).median
-	if math.IsNaN(p50) || p50 == 0 {
+	half := t.of(name, p50).median
+	if math.IsNaN(half) || half == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.3g / %.3g", p50, p99)
+	return fmt.Sprintf("%.3g / %.3g", half, t.of(name, p99).median)
 }
 
 const explanation = `
@@ -75,15 +90,15 @@ handshakes have left it, and once more where the runtime is told to keep little 
 func (p *page) headline(b *strings.Builder) {
 	b.WriteString(explanation)
 	b.WriteString("| |")
-	for i := range p.subjects {
-		fmt.Fprintf(b, " %s |", p.subjects[i].name)
+	columns := p.columns()
+	for _, name := range columns {
+		fmt.Fprintf(b, " %s |", name)
 	}
-	b.WriteString(" Magpie / NATS | Magpie / limit | goroutines / NATS |\n|---|" + strings.Repeat("---|", len(p.subjects)+3) + "\n")
-	for i := range p.tallies {
-		t := &p.tallies[i]
+	b.WriteString(" Magpie / NATS | Magpie / limit | goroutines / NATS |\n|---|" + strings.Repeat("---|", len(columns)+3) + "\n")
+	for _, t := range p.ofCalls(false) {
 		fmt.Fprintf(b, "| %s (%s) |", t.name, t.what)
-		for j := range p.subjects {
-			fmt.Fprintf(b, " %s |", figure(t.of(p.subjects[j].name, t.value).median))
+		for _, name := range columns {
+			fmt.Fprintf(b, " %s |", figure(t.of(name, t.value).median))
 		}
 		fmt.Fprintf(b, " %s | %s | %s |\n", times(t.ratio(magpie, nats)), times(t.ratio(magpie, limit)), times(t.ratio(goroutines, nats)))
 	}
@@ -99,14 +114,15 @@ func times(ratio float64) string {
 // table has a row for each measurement and a column for each subject.
 func (p *page) table(b *strings.Builder, title, about string, cell func(t *tally, name string) string) {
 	fmt.Fprintf(b, "\n## %s\n\n%s\n\n| |", title, about)
-	for i := range p.subjects {
-		fmt.Fprintf(b, " %s |", p.subjects[i].name)
+	columns := p.columns()
+	for _, name := range columns {
+		fmt.Fprintf(b, " %s |", name)
 	}
-	b.WriteString("\n|---|" + strings.Repeat("---|", len(p.subjects)) + "\n")
-	for i := range p.tallies {
-		fmt.Fprintf(b, "| %s |", p.tallies[i].name)
-		for j := range p.subjects {
-			fmt.Fprintf(b, " %s |", cell(&p.tallies[i], p.subjects[j].name))
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(columns)) + "\n")
+	for _, t := range p.ofCalls(false) {
+		fmt.Fprintf(b, "| %s |", t.name)
+		for _, name := range columns {
+			fmt.Fprintf(b, " %s |", cell(t, name))
 		}
 		b.WriteString("\n")
 	}
@@ -121,8 +137,11 @@ func (p *page) commands(b *strings.Builder) {
 			continue // another reading of the same
 		}
 		also := "# and --target nats, socketio, limit"
-		if p.tallies[i].tls {
+		switch {
+		case p.tallies[i].tls:
 			also = "--url wss://127.0.0.1:8080 --ca cert.pem   # and --target nats"
+		case p.tallies[i].calls:
+			also = "# and --target nats, grpc"
 		}
 		fmt.Fprintf(b, "taskset -c %s magpie bench %s --duration %s   %s\n", p.client, args, max(p.duration, p.tallies[i].duration), also)
 	}

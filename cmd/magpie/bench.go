@@ -37,6 +37,7 @@ func newBenchCommand(env environment) *cobra.Command {
   magpie bench channels --channels 1000 --connections 10000
   magpie bench storm --connections 5000 --duration 30s
   magpie bench publish --connections 100
+  magpie bench call --connections 1000 --in-flight 10 --servers 10
   magpie bench echo --target nats --url ws://127.0.0.1:8081 --json`,
 		Args: between(1, 1, "the scenario"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,14 +50,15 @@ func newBenchCommand(env environment) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.opts.Target, "target", "magpie", "what is measured: "+strings.Join(target.Names(), ", "))
-	flags.StringVar(&f.opts.URL, "url", "", "the server's address, ws:// or wss:// (default $MAGPIE_URL for magpie, or the usual port of this machine)")
+	flags.StringVar(&f.opts.URL, "url", "", "the server's address, ws:// or wss://, for grpc http:// (default $MAGPIE_URL for magpie, or the usual port of this machine)")
 	flags.StringVar(&f.opts.Token, "token", "", "the credential (default $MAGPIE_TOKEN for magpie)")
 	flags.StringVar(&f.opts.CA, "ca", "", "for wss://, whose certificates to trust: a PEM `FILE` (default the machine's)")
 	flags.BoolVar(&f.opts.Insecure, "insecure", false, "for wss://, trust any certificate")
 	flags.IntVar(&f.connections, "connections", 0, "number of connections (default 1000)")
 	flags.IntSliceVar(&f.opts.Stages, "stages", nil, "several numbers of connections, one after the other: 50,200,500,1000")
+	flags.IntVar(&f.opts.Servers, "servers", 0, "for call, connections that answer the others (default 10)")
 	flags.IntVar(&f.opts.Channels, "channels", 0, "number of channels (default 1; for channels one for ten connections)")
-	flags.IntVar(&f.opts.InFlight, "in-flight", 0, "messages under way at once; for connect, connections being opened (default 1; 64 for channels and connect)")
+	flags.IntVar(&f.opts.InFlight, "in-flight", 0, "messages under way at once; for call, calls of each connection; for connect, connections being opened (default 1; 10 for call, 64 for channels and connect)")
 	flags.Float64Var(&f.opts.Rate, "rate", 0, "publish so many messages a second instead (default 100 for storm)")
 	flags.IntVar(&f.opts.Messages, "messages", 0, "messages that were missed, for comeback and replay (default 300)")
 	flags.IntVar(&f.opts.Payload, "payload", 0, "bytes of a payload (default 128)")

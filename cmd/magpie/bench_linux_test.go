@@ -20,6 +20,10 @@ func TestBenchOfAGateway(t *testing.T) {
 	if html, err := os.ReadFile(page); err != nil || !strings.Contains(string(html), "<svg") {
 		t.Errorf("the page: %v, %d bytes", err, len(html))
 	}
+	told = succeed(t, nil, "bench", "call", "--connections", "3", "--servers", "2", "--duration", "50ms", "--url", url)
+	if !strings.Contains(told, "Every call was answered once") {
+		t.Errorf("bench call printed:\n%s", told)
+	}
 	told = succeed(t, nil, "bench", "echo", "--connections", "3", "--duration", "50ms", "--url", url, "--json")
 	var report bench.Report
 	if err := json.Unmarshal([]byte(told), &report); err != nil || len(report.Stages) != 1 || report.Stages[0].Operations == 0 {
@@ -42,6 +46,11 @@ func TestMistakesInBench(t *testing.T) {
 		"bench echo --insecure":                  "wss:// alone",
 		"bench echo --url nowhere":               "is no address",
 		"bench echo --duration -1s --warmup 1ms": "less than no time",
+		"bench call --target socketio":           "socketio has no calls",
+		"bench echo --target grpc":               "with call alone",
+		"bench call --servers -1":                "expected 1 to 1000",
+		"bench call --servers 1 --stages 2,1001": "more than 1 servers take",
+		"bench call --target grpc --url ws://x":  "expected http://",
 	} {
 		stdout, stderr, status := inProcess(t, nil, strings.Fields(line)...)
 		if status != exitUsage || !strings.Contains(stderr, want) || stdout != "" {

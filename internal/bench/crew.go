@@ -12,7 +12,7 @@ import (
 type play interface {
 	// joined says that a line has done all its steps, the last of them at that place.
 	joined(line int, at target.Place)
-	// received hands over a message.
+	// received hands over a message, or a call.
 	received(line int, e target.Event)
 	// left says that a line is gone which nobody dropped.
 	left(line int)
@@ -47,7 +47,7 @@ func newCrew(o swarm.Options, t target.Target) (*crew, error) {
 	if o.Path == "/" || o.Path == "" {
 		o.Path = upgrade.Path
 	}
-	o.Header = upgrade.Header
+	o.Header, o.GRPC = upgrade.Header, upgrade.GRPC
 	c := &crew{target: t, binary: upgrade.Binary}
 	var err error
 	c.swarm, err = swarm.New(o, c)
@@ -112,7 +112,7 @@ func (c *crew) Message(l *swarm.Line, message []byte) {
 	for i := range c.events {
 		e := &c.events[i]
 		switch e.Kind {
-		case target.Message:
+		case target.Message, target.Called:
 			c.play.received(line, *e)
 		case target.Ack:
 			if m := &c.members[line]; !m.joined {

@@ -10,7 +10,9 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/bench/swarm"
@@ -21,13 +23,14 @@ import (
 type Options struct {
 	Scenario string        // required; see [Scenarios]
 	Target   string        // magpie; see [target.Names]
-	URL      string        // ws:// on the target's usual port of this machine
+	URL      string        // ws://, or for grpc http://, on the target's usual port of this machine
 	Token    string        // none
 	CA       string        // a PEM file with whom to trust for wss://; the machine's
 	Insecure bool          // trust any certificate
 	Stages   []int         // numbers of lines, one stage each: 1,000
+	Servers  int           // lines that answer those of call, besides them: 10
 	Channels int           // 1, or for channels a tenth of the lines
-	InFlight int           // messages at once: 1, or for channels 64; lines being opened at once for connect: 64
+	InFlight int           // messages at once: 1, or for channels 64; calls of each line: 10; lines being opened for connect: 64
 	Rate     float64       // messages a second, instead of InFlight: 0, or for storm 100
 	Payload  int           // bytes: 128
 	Messages int           // that lines have missed, for comeback and replay: 300
@@ -52,11 +55,14 @@ const (
 	defaultCalm       = time.Second
 	defaultInFlight   = 64  // of channels and connect
 	mixedInFlight     = 8   // of the large channel
+	callsInFlight     = 10  // of each caller
+	defaultServers    = 10  // of call
 	readersPerChannel = 10  // of channels
 	stormRate         = 100 // messages a second while everybody reconnects
 
 	maxPayload  = 60_000 // servers commonly take 64 KiB in a message, with what is around the payload
 	maxInFlight = 1 << 20
+	maxServers  = 1_000
 )
 
 // complete fills in what is left out, and says what cannot be.
@@ -74,11 +80,14 @@ func (o *Options) complete() error {
 	setDefault(&o.patience, defaultPatience)
 	setDefault(&o.calm, defaultCalm)
 	if o.URL == "" {
-		o.URL = fmt.Sprintf("ws://127.0.0.1:%d", target.DefaultPort(o.Target))
+		o.URL = fmt.Sprintf("%s://127.0.0.1:%d", o.schemes()[0].name, target.DefaultPort(o.Target))
 	}
 	switch o.Scenario {
 	case "channels", "connect":
 		setDefault(&o.InFlight, defaultInFlight)
+	case "call":
+		setDefault(&o.InFlight, callsInFlight)
+		setDefault(&o.Servers, defaultServers)
 	case "mixed":
 		setDefault(&o.InFlight, mixedInFlight)
 	case "storm":
@@ -97,6 +106,9 @@ func (o *Options) check() error {
 			return fmt.Errorf("%d connections: expected 1 to %d, which is what one process may have open; start several processes for more", n, swarm.MaxLines)
 		}
 	}
+	if err := o.checkCalls(); err != nil {
+		return err
+	}
 	switch {
 	case o.Scenario == "publish" && o.Target != "magpie" && o.Target != "nats":
 		return fmt.Errorf("publish can be measured with the targets magpie and nats: %s acknowledges nothing that it has stored", o.Target)
@@ -112,6 +124,23 @@ func (o *Options) check() error {
 		return fmt.Errorf("%v messages a second: expected more than 0", o.Rate)
 	case o.Duration < 0 || o.Warmup < 0:
 		return errors.New("a stage cannot last less than no time")
+	}
+	return nil
+}
+
+// checkCalls says what cannot be of calls.
+func (o *Options) checkCalls() error {
+	calls := o.Scenario == "call"
+	switch {
+	case calls && !slices.Contains([]string{"magpie", "nats", "grpc"}, o.Target):
+		return fmt.Errorf("call can be measured with the targets magpie, nats and grpc: %s has no calls", o.Target)
+	case !calls && o.Target == "grpc":
+		return errors.New("grpc can be measured with call alone")
+	case calls && (o.Servers < 1 || o.Servers > maxServers):
+		return fmt.Errorf("%d servers: expected 1 to %d", o.Servers, maxServers)
+	case calls && o.InFlight*slices.Max(o.Stages) > o.Servers*target.Concurrency:
+		return fmt.Errorf("%d calls in flight of each of %d callers are more than %d servers take, %d each",
+			o.InFlight, slices.Max(o.Stages), o.Servers, target.Concurrency)
 	}
 	return nil
 }
@@ -141,9 +170,9 @@ func (o *Options) address(ctx context.Context) (swarm.Options, error) {
 	if err != nil || u.Hostname() == "" {
 		return swarm.Options{}, fmt.Errorf("%q is no address: expected something like ws://127.0.0.1:8080/ws", o.URL)
 	}
-	usual, known := map[string]uint64{"ws": 80, "wss": 443}[u.Scheme]
-	if !known {
-		return swarm.Options{}, fmt.Errorf("%q: expected ws:// or wss://", o.URL)
+	usual, err := o.usualPort(u)
+	if err != nil {
+		return swarm.Options{}, err
 	}
 	port, err := strconv.ParseUint(u.Port(), 10, 16)
 	if u.Port() == "" {
@@ -166,6 +195,30 @@ func (o *Options) address(ctx context.Context) (swarm.Options, error) {
 		Path:    u.RequestURI(),
 		TLS:     trust,
 	}, nil
+}
+
+// scheme is how an address may begin, and which port that means.
+type scheme struct {
+	name string
+	port uint64
+}
+
+func (o *Options) schemes() []scheme {
+	if o.Target == "grpc" {
+		return []scheme{{"http", 80}}
+	}
+	return []scheme{{"ws", 80}, {"wss", 443}}
+}
+
+func (o *Options) usualPort(u *url.URL) (uint64, error) {
+	var names []string
+	for _, s := range o.schemes() {
+		if s.name == u.Scheme {
+			return s.port, nil
+		}
+		names = append(names, s.name+"://")
+	}
+	return 0, fmt.Errorf("%q: expected %s", o.URL, strings.Join(names, " or "))
 }
 
 // trust says whom to take for the server over TLS; nil without TLS.

@@ -1,11 +1,12 @@
 package bench
 
-// Faults are what must not happen to messages. Every one of them was seen, none is assumed.
+// Faults are what must not happen to messages, calls among them. Every one of them was seen, none is assumed.
 type Faults struct {
 	Lost       uint64 `json:"lost"`       // published and not delivered to somebody who had subscribed
 	Duplicated uint64 `json:"duplicated"` // delivered again
 	Reordered  uint64 `json:"reordered"`  // delivered after a later message of the channel
 	Misplaced  uint64 `json:"misplaced"`  // with an offset that does not follow the one before, where the server counts
+	Crossed    uint64 `json:"crossed"`    // calls and answers that came to somebody else, or with what belongs to another call
 	Unreadable uint64 `json:"unreadable"` // with a payload that was not published by this run
 	Refused    uint64 `json:"refused"`    // the server answered with an error
 	Broken     uint64 `json:"broken"`     // lines that the server, or something between, closed
@@ -13,7 +14,7 @@ type Faults struct {
 
 // Sum is the number of all faults together.
 func (f Faults) Sum() uint64 {
-	return f.Lost + f.Duplicated + f.Reordered + f.Misplaced + f.Unreadable + f.Refused + f.Broken
+	return f.Lost + f.Duplicated + f.Reordered + f.Misplaced + f.Crossed + f.Unreadable + f.Refused + f.Broken
 }
 
 // memory is how far back a late message is told from one that comes again: bits of a word.

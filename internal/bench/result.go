@@ -30,7 +30,8 @@ type Result struct {
 	Lines        int       `json:"lines"`
 	Channels     int       `json:"channels"`
 	InFlight     int       `json:"inFlight"`
-	Rate         float64   `json:"rate,omitempty"` // messages a second that were asked for
+	Servers      int       `json:"servers,omitempty"` // lines that answer the calls of the others
+	Rate         float64   `json:"rate,omitempty"`    // messages a second that were asked for
 	PayloadBytes int       `json:"payloadBytes"`
 	Seconds      float64   `json:"seconds"`
 	Operations   uint64    `json:"operations"`

@@ -73,7 +73,7 @@ func runStage(ctx context.Context, o *Options, t target.Target, where swarm.Opti
 // unitOf is what a scenario counts.
 func unitOf(scenario string) string {
 	switch scenario {
-	case "echo":
+	case "echo", "call":
 		return "round trips"
 	case "publish":
 		return "acknowledgements"

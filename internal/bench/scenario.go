@@ -16,6 +16,7 @@ func Scenarios() [][2]string {
 		{"channels", "many channels with a few readers each, published to at random"},
 		{"publish", "a message on every line that is acknowledged when it is stored, again and again"},
 		{"echo", "a round trip on every line, again and again"},
+		{"call", "lines that call what others serve, again and again"},
 		{"connect", "lines that connect and subscribe, are dropped, and come again"},
 		{"storm", "every line is dropped at once, returns at once, and is to have missed nothing"},
 		{"comeback", "every line returns at once to many messages that it has missed"},
@@ -37,6 +38,8 @@ func scenarioOf(name string) (scenario, error) {
 		return publish, nil
 	case "echo":
 		return echo, nil
+	case "call":
+		return call, nil
 	case "connect":
 		return connect, nil
 	case "storm":

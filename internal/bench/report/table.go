@@ -52,6 +52,8 @@ func verdict(r *bench.Report) string {
 	switch r.Scenario {
 	case "idle", "connect":
 		return "No line broke, and nothing was refused."
+	case "call":
+		return "Every call was answered once, by a server that it came to once, and with what it asked."
 	case "storm":
 		return "Everybody came back; no message was lost, came twice or out of order."
 	default:
@@ -106,6 +108,7 @@ func faultsOf(s *bench.Result) string {
 		{f.Duplicated, "duplicated"},
 		{f.Reordered, "out of order"},
 		{f.Misplaced, "with an offset that does not follow"},
+		{f.Crossed, "crossed with others"},
 		{f.Unreadable, "not of this run"},
 		{f.Refused, "refused by the server"},
 		{f.Broken, "broken lines"},

@@ -32,6 +32,7 @@ type Line struct {
 	out      []byte // not yet written, or, over TLS, not yet sealed
 	conn     *tls.Conn
 	inner    *records // of conn
+	rpc      *rpc     // instead of WebSocket; nil without
 }
 
 // Index is what the line was dialled as.
@@ -39,11 +40,16 @@ func (l *Line) Index() int { return l.index }
 
 // Send queues a message, which is written at the end of the turn.
 func (l *Line) Send(message []byte, binary bool) {
-	op := byte(opText)
-	if binary {
-		op = opBinary
+	switch {
+	case l.state == gone:
+	case l.rpc != nil:
+		l.rpc.send(message)
+		l.later()
+	case binary:
+		l.queue(opBinary, message)
+	default:
+		l.queue(opText, message)
 	}
-	l.queue(op, message)
 }
 
 func (l *Line) queue(op byte, payload []byte) {
@@ -121,6 +127,11 @@ func (l *Line) register() error {
 func (l *Line) greet() {
 	l.state = upgrading
 	l.watch(unix.EPOLLIN)
+	if l.swarm.opts.GRPC {
+		l.rpc = newRPC(l.swarm.request, func(message []byte) { l.swarm.handler.Message(l, message) })
+		l.write()
+		return
+	}
 	request := l.swarm.request
 	if l.swarm.opts.Halfway {
 		request = request[:len(request)/2]
@@ -175,6 +186,9 @@ func (l *Line) keep(rest []byte) {
 
 // consume hands over whole frames from the beginning of b and returns the rest.
 func (l *Line) consume(b []byte) []byte {
+	if l.rpc != nil {
+		return l.consumeRPC(b)
+	}
 	if l.state == upgrading {
 		rest, done, err := readAnswer(b)
 		if err != nil {
@@ -208,6 +222,32 @@ func (l *Line) consume(b []byte) []byte {
 		}
 	}
 	return nil
+}
+
+// consumeRPC is consume of a gRPC stream.
+func (l *Line) consumeRPC(b []byte) []byte {
+	for l.state != gone {
+		f, size, err := readFrame2(b)
+		if err == nil && size > 0 {
+			err = l.rpc.take(f)
+		}
+		if err != nil {
+			l.fail(err)
+			return nil
+		}
+		if size == 0 {
+			break
+		}
+		b = b[size:]
+		if l.state == upgrading && l.rpc.opened {
+			l.state = open
+			l.swarm.handler.Upgraded(l)
+		}
+	}
+	if len(l.rpc.out) > 0 {
+		l.later()
+	}
+	return b
 }
 
 func (l *Line) write() {

@@ -20,6 +20,9 @@ type Options struct {
 	// wait until those of thousands have been read.
 	Express int
 	TLS     *tls.Config // nil: without TLS
+	// GRPC says that the lines are not of WebSocket but gRPC streams, each on an HTTP/2 connection of its own and without
+	// TLS. Path is that of the method, and Header has no meaning.
+	GRPC bool
 }
 
 // Handler is told what happens to the lines, in the goroutine that calls [Swarm.Turn].

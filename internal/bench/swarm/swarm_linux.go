@@ -58,6 +58,9 @@ func New(opts Options, h Handler) (*Swarm, error) {
 		shaker:  shaker{waker: -1},
 		start:   time.Now(),
 	}
+	if opts.GRPC {
+		s.request = greeting2(opts)
+	}
 	if opts.Express > 0 {
 		err = s.openExpress()
 	}

@@ -227,8 +227,11 @@ func (l *Line) receive(b []byte) (int, error) {
 	return 0, err
 }
 
-// seal makes records of what is to be sent, and returns where they are.
+// seal makes records of what is to be sent over TLS, and returns where what is to be written is.
 func (l *Line) seal() *[]byte {
+	if l.rpc != nil {
+		return &l.rpc.out
+	}
 	if l.conn == nil {
 		return &l.out
 	}

@@ -21,7 +21,7 @@ func (m *magpie) Upgrade() Upgrade {
 
 func (m *magpie) Append(dst []byte, c Command) []byte {
 	switch c.Kind {
-	case Connect, Listen, Prepare, Pong:
+	case Connect, Listen, Prepare, Attend, Pong:
 		return dst
 	case Subscribe:
 		dst = append(dst, `{"type":"subscribe","requestId":"s","channel":"`...)
@@ -45,6 +45,15 @@ func (m *magpie) Append(dst []byte, c Command) []byte {
 		m.id++
 		dst = strconv.AppendUint(append(dst, `{"type":"call","requestId":"`...), m.id, 10)
 		return append(append(append(dst, `","method":"magpie.echo","data":"`...), c.Payload...), `"}`...)
+	case Serve:
+		dst = append(dst, `{"type":"serve","requestId":"s","method":"`+Method+`","concurrency":`...)
+		return append(strconv.AppendInt(dst, Concurrency, 10), '}')
+	case Call:
+		dst = strconv.AppendUint(append(dst, `{"type":"call","requestId":"`...), c.Sequence, 10)
+		return append(append(append(dst, `","method":"`+Method+`","data":"`...), c.Payload...), `"}`...)
+	case Answer:
+		dst = append(append(dst, `{"type":"reply","requestId":"`...), c.ID...)
+		return append(append(append(dst, `","data":"`...), c.Payload...), `"}`...)
 	}
 	return dst
 }
@@ -57,7 +66,9 @@ const runLetters = 8
 // frame that is laid out otherwise would be counted as an error, not overlooked.
 const (
 	magpieMessage    = `{"type":"message","channel":"`
-	magpieReply      = `{"type":"reply",`
+	magpieReply      = `{"type":"reply","requestId":"`
+	magpieCall       = `{"type":"call","requestId":"`
+	magpieServed     = `{"type":"served",`
 	magpieSubscribed = `{"type":"subscribed",`
 	magpiePublished  = `{"type":"published","requestId":"`
 	magpieError      = `{"type":"error",`
@@ -71,7 +82,11 @@ func (m *magpie) Parse(events []Event, message []byte) []Event {
 		rest := message[len(magpieMessage):]
 		return append(events, Event{Kind: Message, Offset: magpieOffset(rest), Payload: m.payload(message)})
 	case hasPrefix(message, magpieReply):
-		return append(events, Event{Kind: Message, Payload: m.payload(message)})
+		return append(events, Event{Kind: Message, Sequence: digits(message[len(magpieReply):]), Payload: m.payload(message)})
+	case hasPrefix(message, magpieCall):
+		return append(events, Event{Kind: Called, ID: quoted(message, `"requestId":"`), Payload: m.payload(message)})
+	case hasPrefix(message, magpieServed):
+		return append(events, Event{Kind: Ack})
 	case hasPrefix(message, magpiePublished):
 		sequence := digits(message[len(magpiePublished):])
 		return append(events, Event{Kind: Message, Sequence: sequence, Offset: number(message, `"offset":`)})

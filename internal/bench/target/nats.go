@@ -8,10 +8,13 @@ import (
 
 // nats speaks the NATS client protocol, whose lines travel in binary WebSocket messages. An echo is a message that a
 // line publishes to a subject of its own. What is to be stored goes to a stream of JetStream, on disk, which is made when it
-// is not there; how it is synced is the server's configuration.
+// is not there; how it is synced is the server's configuration. A call is a request: every caller has an inbox, one subject
+// that stays, so that the server finds it in its caches, and those who serve are a queue group.
 type nats struct{ opts Options }
 
-func (n *nats) Upgrade() Upgrade { return Upgrade{Path: pathOr(n.opts.Path, "/"), Binary: true} }
+func (n *nats) Upgrade() Upgrade {
+	return Upgrade{Path: pathOr(n.opts.Path, "/"), Binary: true}
+}
 
 func (n *nats) Append(dst []byte, c Command) []byte {
 	switch c.Kind {
@@ -36,6 +39,14 @@ func (n *nats) Append(dst []byte, c Command) []byte {
 		return natsPayload(strconv.AppendUint(dst, c.Sequence, 10), c.Payload)
 	case Echo:
 		return natsPayload(natsEcho(append(dst, "PUB "...), c.Line), c.Payload)
+	case Attend:
+		return append(natsInbox(append(dst, "SUB "...), c.Line), " 4\r\nPING\r\n"...)
+	case Serve:
+		return append(dst, "SUB "+Method+" servers 3\r\nPING\r\n"...)
+	case Call:
+		return natsPayload(natsInbox(append(dst, "PUB "+Method+" "...), c.Line), c.Payload)
+	case Answer:
+		return natsPayload(append(append(dst, "PUB "...), c.ID...), c.Payload)
 	case Pong:
 		return append(dst, "PONG\r\n"...)
 	}
@@ -45,6 +56,13 @@ func (n *nats) Append(dst []byte, c Command) []byte {
 func natsEcho(dst []byte, line int) []byte {
 	return strconv.AppendInt(append(dst, "echo."...), int64(line), 10)
 }
+
+func natsInbox(dst []byte, line int) []byte {
+	return strconv.AppendInt(append(dst, "_INBOX."...), int64(line), 10)
+}
+
+// natsCalled begins what is said of a call, up to the subject that is to be answered.
+const natsCalled = Method + " 3 "
 
 // natsStream takes all channels of the load tool.
 const natsStream = `{"name":"bench","subjects":["bench.>"],"retention":"limits","storage":"file","num_replicas":1}`
@@ -89,9 +107,13 @@ func (n *nats) Parse(events []Event, message []byte) []Event {
 				reason := fmt.Sprintf("a message of %d bytes in %d", size, len(message))
 				return append(events, Event{Kind: Refused, Reason: reason})
 			}
-			if subject := line[len("MSG "):]; hasPrefix(subject, natsAcks) {
+			switch subject := line[len("MSG "):]; {
+			case hasPrefix(subject, natsAcks):
 				events = natsStored(events, subject, message[:size])
-			} else {
+			case hasPrefix(subject, natsCalled):
+				inbox, _, _ := bytes.Cut(subject[len(natsCalled):], []byte(" "))
+				events = append(events, Event{Kind: Called, ID: inbox, Payload: message[:size]})
+			default:
 				events = append(events, Event{Kind: Message, Payload: message[:size]})
 			}
 			message = message[size+2:]

@@ -7,6 +7,7 @@
 //	socketio.go    Socket.IO 4 with bench/socketio/server.mjs
 //	centrifugo.go  Centrifugo, in JSON
 //	limit.go       bench/limit: no protocol at all
+//	grpc.go        bench/grpcrelay, by gRPC streams
 package target
 
 import (
@@ -18,7 +19,7 @@ import (
 // Kind is what a command asks for.
 type Kind int
 
-// The kinds of commands. Connect, Subscribe, Listen and Prepare are steps: a target that says something for one of them
+// The kinds of commands. Connect, Subscribe, Listen, Prepare, Attend and Serve are steps: a target that says something for one of them
 // acknowledges it by an event [Ack].
 const (
 	Connect   Kind = iota // the first words of a line
@@ -28,16 +29,27 @@ const (
 	Prepare               // be ready for the answers to Store
 	Store                 // Payload to Channel, acknowledged as stored: an event Message with its Sequence
 	Echo                  // send Payload and get it back, as an event Message
+	Attend                // be ready for the answers to Call
+	Serve                 // take calls of Method, each an event Called
+	Call                  // Method with Payload, to whoever serves it; what comes back is an event Message with its Sequence
+	Answer                // the call that ID names, with Payload
 	Pong                  // answer an event Ping
 )
+
+// Method is what is served and called. It is not among the channels, which some servers store.
+const Method = "pricing.quote"
+
+// Concurrency is how many calls a line that serves takes at once.
+const Concurrency = 10_000
 
 // Command is something a line is to say.
 type Command struct {
 	Kind     Kind
 	Line     int    // which line says it
 	Channel  int    // for Subscribe, Publish and Store
-	Sequence uint64 // for Store: counts those of the line, from 1 on
-	Payload  []byte // for Publish, Store and Echo: letters and digits alone, and of the length that the target was made for
+	Sequence uint64 // for Store and Call: counts those of the line, from 1 on
+	ID       []byte // for Answer: that of the event Called
+	Payload  []byte // where something is sent: letters and digits alone, and of the length that the target was made for
 	After    Place  // for Subscribe: the last message seen, where the server can resume
 }
 
@@ -50,9 +62,10 @@ type Place struct {
 // Event is something that a message of the server says.
 type Event struct {
 	Kind     EventKind
-	Payload  []byte // of Message; valid as long as the message it came in
+	Payload  []byte // of Message and Called; valid as long as the message it came in
 	Offset   uint64 // of Message, where the server numbers: consecutive in each channel
-	Sequence uint64 // of Message that acknowledges a Store: that of the command
+	Sequence uint64 // of Message that acknowledges a Store or answers a Call: that of the command, where the server returns it
+	ID       []byte // of Called: what the answer has to name; valid as long as the message it came in
 	Place    Place  // of Ack of a subscription, where the server has positions
 	Reason   string // of Refused
 }
@@ -63,7 +76,8 @@ type EventKind int
 // The kinds of events.
 const (
 	Ack     EventKind = iota // the step is done
-	Message                  // a published message, or the answer to an echo or a store
+	Message                  // a published message, or the answer to an echo, a store or a call
+	Called                   // a call, for a line that serves
 	Ping                     // the server wants a sign of life
 	Refused                  // the server says that something went wrong
 )
@@ -83,6 +97,7 @@ type Upgrade struct {
 	Path   string
 	Header string // further lines of the request, each ended by CRLF
 	Binary bool   // messages are binary
+	GRPC   bool   // lines are gRPC streams instead, and Path is the method
 }
 
 // Options are what a target may need to know.
@@ -93,7 +108,7 @@ type Options struct {
 }
 
 // Names lists the targets.
-func Names() []string { return []string{"magpie", "nats", "socketio", "centrifugo", "limit"} }
+func Names() []string { return []string{"magpie", "nats", "socketio", "centrifugo", "limit", "grpc"} }
 
 // New returns the target of a name.
 func New(name string, o Options) (Target, error) {
@@ -108,11 +123,13 @@ func New(name string, o Options) (Target, error) {
 		return &centrifugo{opts: o}, nil
 	case "limit":
 		return &limit{magpie{opts: o}}, nil
+	case "grpc":
+		return &grpc{opts: o, method: []byte(Method)}, nil
 	}
 	return nil, fmt.Errorf("there is no target %q: choose one of %s", name, strings.Join(Names(), ", "))
 }
 
-// DefaultPort is where the server of a target usually listens for WebSocket lines.
+// DefaultPort is where the server of a target usually listens for lines.
 func DefaultPort(name string) int {
 	switch name {
 	case "nats":
@@ -123,6 +140,8 @@ func DefaultPort(name string) int {
 		return 8000
 	case "limit":
 		return 8082
+	case "grpc":
+		return 8083
 	default:
 		return 8080
 	}

@@ -24,15 +24,21 @@ var words = []struct {
 			Pong:      ``,
 			Prepare:   ``,
 			Store:     `{"type":"publish","requestId":"5","channel":"bench.7","messageId":"abcdefgh.3.5","data":"abcdefgh"}`,
+			Attend:    ``,
+			Serve:     `{"type":"serve","requestId":"s","method":"pricing.quote","concurrency":10000}`,
+			Call:      `{"type":"call","requestId":"5","method":"pricing.quote","data":"abcdefgh"}`,
+			Answer:    `{"type":"reply","requestId":"9","data":"abcdefgh"}`,
 		},
 		hear: map[string][]Event{
-			`{"type":"published","requestId":"5","position":{"epoch":"k3","offset":42},"duplicate":false}`:              {{Kind: Message, Sequence: 5, Offset: 42}},
-			`{"type":"connected","sessionId":"x"}`:                                                                      nil,
-			`{"type":"subscribed","requestId":"s","channel":"bench.7","position":{"epoch":"k3","offset":41},"tail":57}`: {{Kind: Ack, Place: Place{"k3", 41}}},
-			`{"type":"message","channel":"bench.7","offset":42,"publisher":"dev","timestamp":1,"data":"abcdefgh"}`:      {{Kind: Message, Offset: 42, Payload: []byte(payload)}},
-			`{"type":"reply","requestId":"1","data":"abcdefgh"}`:                                                        {{Kind: Message, Payload: []byte(payload)}},
-			`{"type":"published","position":{"epoch":"k3","offset":42},"duplicate":false}`:                              nil,
-			`{"type":"gap","channel":"bench.7"}`:                                                                        {{Kind: Refused, Reason: `{"type":"gap","channel":"bench.7"}`}},
+			`{"type":"published","requestId":"5","position":{"epoch":"k3","offset":42},"duplicate":false}`:                                            {{Kind: Message, Sequence: 5, Offset: 42}},
+			`{"type":"connected","sessionId":"x"}`:                                                                                                    nil,
+			`{"type":"subscribed","requestId":"s","channel":"bench.7","position":{"epoch":"k3","offset":41},"tail":57}`:                               {{Kind: Ack, Place: Place{"k3", 41}}},
+			`{"type":"message","channel":"bench.7","offset":42,"publisher":"dev","timestamp":1,"data":"abcdefgh"}`:                                    {{Kind: Message, Offset: 42, Payload: []byte(payload)}},
+			`{"type":"reply","requestId":"1","data":"abcdefgh"}`:                                                                                      {{Kind: Message, Sequence: 1, Payload: []byte(payload)}},
+			`{"type":"served","requestId":"s","method":"pricing.quote"}`:                                                                              {{Kind: Ack}},
+			`{"type":"call","requestId":"s9","method":"pricing.quote","caller":{"userId":"dev","sessionId":"x"},"timeoutMs":30000,"data":"abcdefgh"}`: {{Kind: Called, ID: []byte("s9"), Payload: []byte(payload)}},
+			`{"type":"published","position":{"epoch":"k3","offset":42},"duplicate":false}`:                                                            nil,
+			`{"type":"gap","channel":"bench.7"}`:                                                                                                      {{Kind: Refused, Reason: `{"type":"gap","channel":"bench.7"}`}},
 		},
 	},
 	{
@@ -46,14 +52,20 @@ var words = []struct {
 			Pong:      "PONG\r\n",
 			Prepare: "SUB _ack.3.* 2\r\nPUB $JS.API.STREAM.CREATE.bench _ack.3.0 94\r\n" +
 				`{"name":"bench","subjects":["bench.>"],"retention":"limits","storage":"file","num_replicas":1}` + "\r\n",
-			Store: "PUB bench.7 _ack.3.5 8\r\nabcdefgh\r\n",
+			Store:  "PUB bench.7 _ack.3.5 8\r\nabcdefgh\r\n",
+			Attend: "SUB _INBOX.3 4\r\nPING\r\n",
+			Serve:  "SUB pricing.quote servers 3\r\nPING\r\n",
+			Call:   "PUB pricing.quote _INBOX.3 8\r\nabcdefgh\r\n",
+			Answer: "PUB 9 8\r\nabcdefgh\r\n",
 		},
 		hear: map[string][]Event{
 			"MSG _ack.3.5 2 26\r\n" + `{"stream":"bench","seq":9}` + "\r\n": {{Kind: Message, Sequence: 5, Offset: 9}},
 			"MSG _ack.3.0 2 15\r\n" + `{"config":true}` + "\r\n":            {{Kind: Ack}},
 			"MSG _ack.3.5 2 12\r\n" + `{"error":{}}` + "\r\n":               {{Kind: Refused, Reason: `{"error":{}}`}},
-			"INFO {}\r\n": nil,
-			"PONG\r\n":    {{Kind: Ack}},
+			"MSG pricing.quote 3 _INBOX.7 8\r\nabcdefgh\r\n":                {{Kind: Called, ID: []byte("_INBOX.7"), Payload: []byte(payload)}},
+			"MSG _INBOX.3 4 8\r\nabcdefgh\r\n":                              {{Kind: Message, Payload: []byte(payload)}},
+			"INFO {}\r\n":                                                   nil,
+			"PONG\r\n":                                                      {{Kind: Ack}},
 			"MSG bench.7 1 8\r\nabcdefgh\r\nPING\r\nMSG bench.7 1 8\r\n\r\n\r\n\r\n\r\n\r\n": {
 				{Kind: Message, Payload: []byte(payload)}, {Kind: Ping}, {Kind: Message, Payload: []byte("\r\n\r\n\r\n\r\n")},
 			},
@@ -103,7 +115,23 @@ var words = []struct {
 		target: "limit",
 		say:    map[Kind]string{Connect: "", Subscribe: "S7 ", Publish: "P7 abcdefgh", Echo: "E0 abcdefgh"},
 		hear: map[string][]Event{
-			`{"type":"reply","requestId":"1","data":"abcdefgh"}`: {{Kind: Message, Payload: []byte(payload)}},
+			`{"type":"reply","requestId":"1","data":"abcdefgh"}`: {{Kind: Message, Sequence: 1, Payload: []byte(payload)}},
+		},
+	},
+	{
+		target: "grpc",
+		say: map[Kind]string{
+			Connect: "", Attend: "", Pong: "",
+			Serve:  "\x08\x01\x1a\x0dpricing.quote\x20\x90\x4e",
+			Call:   "\x08\x03\x10\x05\x1a\x0dpricing.quote\x2a\x08abcdefgh",
+			Answer: "\x08\x04\x10\x09\x2a\x08abcdefgh",
+		},
+		hear: map[string][]Event{
+			"\x08\x02":                         {{Kind: Ack}},
+			"\x08\x03\x10\x09\x2a\x08abcdefgh": {{Kind: Called, ID: []byte("9"), Payload: []byte(payload)}},
+			"\x08\x04\x10\x05\x2a\x08abcdefgh": {{Kind: Message, Sequence: 5, Payload: []byte(payload)}},
+			"\x08\x05\x10\x05\x2a\x07nobody!":  {{Kind: Refused, Reason: "frame 5: nobody!"}},
+			"\x08":                             {{Kind: Refused, Reason: "a frame that is none: unexpected EOF"}},
 		},
 	},
 }
@@ -115,7 +143,7 @@ func TestTargetsSpeakTheirProtocols(t *testing.T) {
 			t.Fatal(err)
 		}
 		for kind, want := range w.say {
-			got := string(x.Append([]byte("before"), Command{Kind: kind, Line: 3, Channel: 7, Sequence: 5, Payload: []byte(payload)}))
+			got := string(x.Append([]byte("before"), Command{Kind: kind, Line: 3, Channel: 7, Sequence: 5, ID: []byte("9"), Payload: []byte(payload)}))
 			if got != "before"+want {
 				t.Errorf("%s says %q for %d, want %q", w.target, got, kind, want)
 			}
