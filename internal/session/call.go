@@ -41,8 +41,8 @@ func (s *Session) call(requestID string, b *wire.Call) {
 // dispatchCall sends a call on. Its result comes back to the loop.
 func (s *Session) dispatchCall(requestID string, b *wire.Call) {
 	h := s.shard.settings.Hub
-	if s.calling(requestID) != nil {
-		s.fail(requestID, wire.Errorf(wire.CodeAlreadyExists, "a call with this requestId is under way: give each its own"))
+	if err := s.mayCall(requestID); err != nil {
+		s.fail(requestID, err)
 		return
 	}
 	x, err := h.NewExchange(s.principal, b)
@@ -56,9 +56,24 @@ func (s *Session) dispatchCall(requestID string, b *wire.Call) {
 	c.timer = time.AfterFunc(time.Until(x.Deadline), c.expired)
 	c.next = s.shard.calls[s.slot]
 	s.shard.calls[s.slot] = c
-	s.inFlight++
 	h.Metrics.CallsOpen.Add(1)
 	h.Dispatch(x)
+}
+
+// mayCall refuses a call whose name is taken, or that is one too many. It must not wait instead, and what comes behind it
+// with it: a service's calls may be answered only after the calls that it makes to answer others.
+func (s *Session) mayCall(requestID string) error {
+	open := 0
+	for c := s.shard.calls[s.slot]; c != nil; c = c.next {
+		if c.requestID == requestID {
+			return wire.Errorf(wire.CodeAlreadyExists, "a call with this requestId is under way: give each its own")
+		}
+		open++
+	}
+	if open >= maxCalls {
+		return wire.Errorf(wire.CodeResourceExhausted, "%d calls of this session are open: wait until some of them are answered", open)
+	}
+	return nil
 }
 
 // calling returns the call of that requestId which is under way, or nil.
@@ -127,7 +142,6 @@ func (c *openCall) end() {
 		}
 		first.next = c.next
 	}
-	s.inFlight--
 	c.ended = true
 	c.timer.Stop()
 	c.dropParts()

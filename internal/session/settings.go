@@ -76,6 +76,9 @@ const (
 	// maxInFlight is how many publishes of one session the engine may have in hand before the session is no longer
 	// read.
 	maxInFlight = 256
+	// maxCalls is how many calls of one session may be open: more than a busy service has, and few enough to be looked
+	// through for each frame that belongs to one of them.
+	maxCalls = 1024
 	// closeTimeout is how long a client may take to read its goodbye.
 	closeTimeout = 5 * time.Second
 	// cursorBudget is how much of one channel is written before it is the next one's turn.
