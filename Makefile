@@ -59,4 +59,4 @@ setup: ## install what the tests need beyond Go, Node.js and a JDK
 
 clean: ## remove everything that was built or fetched here
 	rm -rf bin .cache coverage web/node_modules sdk/ts/node_modules sdk/ts/dist bench/socketio/node_modules web/e2e/shots
-	find conformance -type d -name target -prune -exec rm -rf {} + 2>/dev/null || true
+	find conformance test -type d -name target -prune -exec rm -rf {} + 2>/dev/null || true
