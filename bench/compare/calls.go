@@ -30,7 +30,6 @@ with what belongs to them. Magpie routes by the number of calls that each server
 stamps who calls. With NATS it is request and reply over WebSocket: an inbox for each caller, a queue group for the servers. The
 gRPC relay (bench/grpcrelay) is a small program on grpc-go that does with one bidirectional stream for each client what Magpie does,
 without rights and deadlines; the load tool speaks HTTP/2 to it in the same loop in which it speaks WebSocket to the others.
-
 `
 
 // ofCalls are the tallies that have calls, or the others.
@@ -51,12 +50,11 @@ func (p *page) calls(b *strings.Builder) {
 	}
 	b.WriteString(aboutCalls)
 	for _, t := range list {
-		fmt.Fprintf(b, "%s:\n\n| | per CPU second (least to most) | per second | p50 ms | p99 ms | Magpie is times as much per CPU second |\n|---|---|---|---|---|---|\n", t.name)
+		fmt.Fprintf(b, "\n%s:\n\n| | per CPU second (least to most) | per second | p50 ms | p99 ms | Magpie / this, per CPU second |\n|---|---|---|---|---|---|\n", t.name)
 		for _, name := range t.measurement.of {
 			fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", name, t.of(name, t.value), figure(t.of(name, perSecond).median),
 				figure(t.of(name, p50).median), figure(t.of(name, p99).median), times(t.ratio(magpie, name)))
 		}
-		b.WriteString("\n")
 	}
 }
 
