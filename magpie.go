@@ -47,6 +47,8 @@ type Options struct {
 	NoConsole bool
 	// Calls bounds what the handlers of [Gateway.Handle] may cost; the zero value is right for most.
 	Calls CallLimits
+	// Hooks are asked, or told, what clients do; the zero value has none.
+	Hooks Hooks
 	// Logger gets the gateway's log; nil: none is written.
 	Logger *slog.Logger
 }
@@ -89,6 +91,7 @@ func New(opts Options) (*Gateway, error) {
 	cfg, err := config.Load(opts.ConfigFile, func(c *config.Config) {
 		c.Development = c.Development || opts.Development
 		c.Console.Enabled = c.Console.Enabled && !opts.NoConsole
+		c.Authenticated = opts.Hooks.Authenticate != nil
 		c.Origins = append(c.Origins, opts.Origins...)
 		if opts.JWTSecret != "" {
 			c.Auth.JWT.Secret = config.NewSecret(opts.JWTSecret)
@@ -97,7 +100,13 @@ func New(opts Options) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("magpie: %w", err)
 	}
-	inner, err := server.NewGateway(server.Options{Config: cfg, Logger: opts.Logger, Calls: hub.CallLimits(opts.Calls), Version: "embedded", Console: web.Console()})
+	made := server.Options{
+		Config: cfg, Logger: opts.Logger, Calls: hub.CallLimits(opts.Calls), Hooks: opts.Hooks.inner(), Version: "embedded", Console: web.Console(),
+	}
+	if opts.Hooks.Authenticate != nil {
+		made.Authenticate = opts.Hooks.authenticate
+	}
+	inner, err := server.NewGateway(made)
 	if err != nil {
 		return nil, fmt.Errorf("magpie: %w", err)
 	}
@@ -111,24 +120,11 @@ func (g *Gateway) Handler() http.Handler { return g.inner.Handler() }
 // Publish appends a message to a channel and returns where it stands, once it is as durable as the channel promises.
 // When ctx ends first it is unknown whether the message was appended; publishing it again with the same ID is safe.
 func (g *Gateway) Publish(ctx context.Context, channel string, m Message) (Position, error) {
-	p := &wire.Publish{Channel: wire.ChannelName(channel)}
-	p.MessageID, p.Key = m.ID, m.Key
-	for _, key := range slices.Sorted(maps.Keys(m.Tags)) {
-		p.Tags = append(p.Tags, wire.Pair{Key: key, Value: m.Tags[key]})
-	}
-	if err := m.checkText(); err != nil {
+	p, err := m.publish(channel)
+	if err != nil {
 		return Position{}, err
 	}
-	var err error
-	if p.Payload, err = m.payload(); err != nil {
-		return Position{}, err
-	}
-	// What comes over the wire has passed the decoder; a message made in Go passes it here, with the same limits.
-	var checked wire.Publish
-	if err := new(wire.Decoder).DecodeBody(wire.AppendBody(nil, p), &checked); err != nil {
-		return Position{}, err
-	}
-	published, err := g.inner.Publish(ctx, &checked)
+	published, err := g.inner.Publish(ctx, p)
 	if err != nil {
 		return Position{}, err
 	}
@@ -137,6 +133,25 @@ func (g *Gateway) Publish(ctx context.Context, channel string, m Message) (Posit
 		Offset:    uint64(published.Position.Offset),
 		Duplicate: published.Duplicate,
 	}, nil
+}
+
+// publish makes what is published of the message. What comes over the wire has passed the decoder; a message made in Go
+// passes it here, with the same limits.
+func (m *Message) publish(channel string) (*wire.Publish, error) {
+	p := &wire.Publish{Channel: wire.ChannelName(channel)}
+	p.MessageID, p.Key = m.ID, m.Key
+	for _, key := range slices.Sorted(maps.Keys(m.Tags)) {
+		p.Tags = append(p.Tags, wire.Pair{Key: key, Value: m.Tags[key]})
+	}
+	if err := m.checkText(); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.Payload, err = m.payload(); err != nil {
+		return nil, err
+	}
+	checked := new(wire.Publish)
+	return checked, new(wire.Decoder).DecodeBody(wire.AppendBody(nil, p), checked)
 }
 
 // checkText refuses what is no UTF-8. Encoded, it would become other text: two ids could become the same one, and the

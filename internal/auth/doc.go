@@ -18,5 +18,6 @@
 //	mint.go        signing such tokens
 //	apikey.go      keys of services
 //	chain.go       choosing by the look of the token; development mode
+//	before.go      asking an embedding program first
 //	origin.go      which web pages may talk to the gateway
 package auth

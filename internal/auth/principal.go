@@ -15,6 +15,7 @@ const (
 	MethodJWT
 	MethodAPIKey
 	MethodDevelopment
+	MethodEmbedded // the embedding program said who it is
 )
 
 // UserChannelPrefix begins the name of each user's own channel, user.<id>.
@@ -86,7 +87,7 @@ func (p *Principal) owns(name wire.ChannelName) bool {
 func (p *Principal) denied(action Action, name wire.ChannelName) error {
 	remedy := "grant it in the rights of the credential"
 	switch p.Method {
-	case MethodInternal, MethodDevelopment:
+	case MethodInternal, MethodDevelopment, MethodEmbedded:
 	case MethodJWT:
 		remedy = "issue a token whose claim magpie." + action.String() + " covers it, or widen auth.default_rights." + action.String()
 	case MethodAPIKey:

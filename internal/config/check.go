@@ -46,7 +46,7 @@ func (c *Config) checkAccess(ps *problems) {
 		c.contradiction(ps, setting{"development", true}, setting{"listen", c.Listen},
 			"everybody would get in without a token, from other machines too; listen on 127.0.0.1 or turn development off")
 	}
-	if !c.Development && !c.Auth.JWT.Secret.IsSet() && len(c.Auth.APIKeys) == 0 {
+	if !c.Development && !c.Authenticated && !c.Auth.JWT.Secret.IsSet() && len(c.Auth.APIKeys) == 0 {
 		ps.add(c.places["auth"], "auth", "nobody could connect: set auth.jwt.secret (or MAGPIE_AUTH_JWT_SECRET) or auth.api_keys, or development: true on your own machine")
 	}
 }

@@ -13,6 +13,8 @@ type Config struct {
 	TLS    TLS    `yaml:"tls"`
 	// Development lets everybody on this machine in without a token. Default false.
 	Development bool `yaml:"development"`
+	// Authenticated says that the program that embeds the gateway finds out who its clients are. It is in no file.
+	Authenticated bool `yaml:"-"`
 	// NodeID names this node in a cluster and to clients. Default "", for which Load puts the host's name and a
 	// random part.
 	NodeID string `yaml:"node_id"`
@@ -141,6 +143,8 @@ type Limits struct {
 	FrameBytes Size `yaml:"frame_bytes"`
 	// Connections is how many this node takes. Default 100000.
 	Connections int `yaml:"connections"`
+	// SessionsPerUser is how many of them may be one user's; 0: any number. Default 0.
+	SessionsPerUser int `yaml:"sessions_per_user"`
 	// Subscriptions is how many channels one session may have subscribed. Default 1000.
 	Subscriptions int `yaml:"subscriptions"`
 	// OutboxBytes is how much may wait for one client that is meant for it alone, a size. Default 256KiB.

@@ -115,6 +115,7 @@ func (r *Rights) read(s *section) {
 func (l *Limits) read(s *section) {
 	s.size("frame_bytes", &l.FrameBytes, 1*KiB, 16*MiB)
 	s.count("connections", &l.Connections, 1, 10_000_000)
+	s.count("sessions_per_user", &l.SessionsPerUser, 0, 1_000_000)
 	s.count("subscriptions", &l.Subscriptions, 1, 100_000)
 	s.size("outbox_bytes", &l.OutboxBytes, 4*KiB, 64*MiB)
 	s.duration("connect_timeout", &l.ConnectTimeout, 100*time.Millisecond, 5*time.Minute)

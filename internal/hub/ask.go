@@ -57,7 +57,7 @@ func (h *Hub) ask(ctx context.Context, by *auth.Principal, c *wire.Call, parts f
 				return a.reply, a.err
 			}
 			x.Cancel(nil)
-			if ctx.Err() == context.Canceled { //nolint:errorlint // it is never wrapped
+			if ctx.Err() == context.Canceled {
 				return nil, wire.Errorf(wire.CodeCanceled, "the call of %q was canceled", c.Method)
 			}
 			return nil, ended(over, c.Method)

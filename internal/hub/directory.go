@@ -75,7 +75,7 @@ func (d *Directory) Enter(p *auth.Principal, at keep.Place) error {
 	head := &part.heads[hash%uint64(len(part.heads))]
 	since := max(time.Since(d.began)/time.Second, 0)
 	part.entries[index] = entry{
-		principal: p, slot: at.Slot, loop: uint16(at.Loop), next: *head, since: uint32(since), //nolint:gosec // few loops; 136 years
+		principal: p, slot: at.Slot, loop: uint16(at.Loop), next: *head, since: uint32(since),
 	}
 	*head = index + 1
 	part.count++
@@ -153,7 +153,7 @@ func (p *directoryPart) take() uint32 {
 		return index
 	}
 	p.entries = append(p.entries, entry{})
-	return uint32(len(p.entries) - 1) //nolint:gosec // as many as there are sessions
+	return uint32(len(p.entries) - 1)
 }
 
 // grow doubles the chains; mu is held.
@@ -166,6 +166,6 @@ func (p *directoryPart) grow(d *Directory) {
 		}
 		_, hash := d.part(e.principal.UserID)
 		head := &p.heads[hash%uint64(len(p.heads))]
-		e.next, *head = *head, uint32(i)+1 //nolint:gosec // as many as there are sessions
+		e.next, *head = *head, uint32(i)+1
 	}
 }

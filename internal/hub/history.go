@@ -71,6 +71,14 @@ func (h *Hub) HistoryWait(ctx context.Context, by *auth.Principal, b *wire.Histo
 		err  error
 	}
 	done := make(chan outcome, 1)
+	if h.hooks.Subscribe != nil && by.Method != auth.MethodInternal {
+		if err := h.MaySubscribe(by, b.Channel); err != nil {
+			return nil, err
+		}
+		if err := h.screen(ctx, func(ctx context.Context) error { return h.hooks.Subscribe(ctx, Client{Principal: by}, b.Channel) }); err != nil {
+			return nil, err
+		}
+	}
 	h.History(by, b, func(page *wire.Page, err error) { done <- outcome{page, err} })
 	select {
 	case o := <-done:

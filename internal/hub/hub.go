@@ -9,6 +9,7 @@
 //	services.go methods that sessions serve, and what waits for them
 //	several.go  calls that several sessions are asked
 //	handle.go   methods that the embedding program serves
+//	hooks.go    what the embedding program wants to be asked, and told
 //	credit.go   how many parts of a result may be sent ahead
 //	directory.go  which sessions a user has
 //	workers.go  where these run
@@ -38,6 +39,7 @@ type Options struct {
 	MaxPerUser    int // sessions of one user; 0: no limit
 	MaxMessage    int // bytes of one message's payload; 0: 64 KiB
 	Calls         CallLimits
+	Hooks         Hooks
 	Logger        *slog.Logger
 }
 
@@ -54,6 +56,7 @@ type Hub struct {
 	ctx       context.Context
 	cancel    context.CancelFunc // ends ctx, and with it the calls
 	workers   chan struct{}      // one place for each authentication under way
+	hooks     *hooking
 	draining  atomic.Bool
 	closed    atomic.Bool
 
@@ -81,6 +84,7 @@ func New(opts Options) *Hub {
 		directory: newDirectory(opts.MaxPerUser),
 		ctx:       ctx,
 		cancel:    cancel,
+		hooks:     newHooking(opts.Hooks),
 		opts:      opts,
 		log:       opts.Logger,
 		methods:   builtin(),
@@ -103,6 +107,19 @@ func (h *Hub) Authenticate(ctx context.Context, c auth.Credential) (*auth.Princi
 	if err != nil {
 		h.Metrics.AuthFailures.Add(1)
 		h.logRefusal(c, err)
+	}
+	return principal, err
+}
+
+// Recognize finds out who a request is from that shows no credential; nil when that is not known.
+func (h *Hub) Recognize(ctx context.Context) (*auth.Principal, error) {
+	before, ok := h.opts.Authenticator.(auth.Before)
+	if !ok {
+		return nil, nil //nolint:nilnil // nobody is known
+	}
+	principal, err := before.First(ctx, "")
+	if err != nil {
+		h.Metrics.AuthFailures.Add(1)
 	}
 	return principal, err
 }

@@ -43,6 +43,17 @@ func (h *Hub) Publish(by *auth.Principal, p *wire.Publish, done func(*wire.Publi
 	recordsPool.Put(buf)
 }
 
+// MayPublish checks what Publish checks first: the name, the principal's right, and the sizes.
+func (h *Hub) MayPublish(by *auth.Principal, p *wire.Publish) error { return h.mayPublish(by, p) }
+
+// screenRequest asks the hook about a publish that came in without a session.
+func (h *Hub) screenRequest(ctx context.Context, by *auth.Principal, p *wire.Publish) error {
+	if err := h.mayPublish(by, p); err != nil {
+		return err
+	}
+	return h.screen(ctx, func(ctx context.Context) error { return h.ScreenPublish(ctx, Client{Principal: by}, p) })
+}
+
 func (h *Hub) mayPublish(by *auth.Principal, p *wire.Publish) error {
 	if h.closed.Load() {
 		return wire.Errorf(wire.CodeUnavailable, "node %s has shut down: publish to another", h.opts.NodeID)
@@ -105,6 +116,12 @@ func (h *Hub) PublishWait(ctx context.Context, by *auth.Principal, p *wire.Publi
 		err       error
 	}
 	done := make(chan outcome, 1)
+	if h.hooks.Publish != nil && by.Method != auth.MethodInternal {
+		if err := h.screenRequest(ctx, by, p); err != nil {
+			h.Metrics.PublishErrors.Add(1)
+			return nil, err
+		}
+	}
 	h.Publish(by, p, func(published *wire.Published, err error) { done <- outcome{published, err} })
 	select {
 	case o := <-done:

@@ -27,11 +27,15 @@ import (
 
 // Options are what a gateway is made from. Config is required, and must be checked and complete.
 type Options struct {
-	Config  *config.Config
-	Logger  *slog.Logger   // nil: silent
-	Calls   hub.CallLimits // of the handlers that are registered with the gateway
-	Version string         // told to the console
-	Console fs.FS          // the console's files; nil: there is no console
+	Config *config.Config
+	Logger *slog.Logger   // nil: silent
+	Calls  hub.CallLimits // of the handlers that are registered with the gateway
+	Hooks  hub.Hooks      // what the embedding program wants to be asked, and told
+	// Authenticate is asked before the ways of the configuration, see auth.Before; nil: nobody is.
+	Authenticate func(ctx context.Context, token string) (*auth.Principal, error)
+
+	Version string // told to the console
+	Console fs.FS  // the console's files; nil: there is no console
 }
 
 // Gateway is a gateway without a listener: its routes are mounted by whoever embeds it. It is safe for concurrent
@@ -74,6 +78,9 @@ func NewGateway(opts Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts.Authenticate != nil {
+		authenticator = auth.Before{First: opts.Authenticate, Next: authenticator}
+	}
 	origin, err := auth.NewOriginPolicy(cfg.Origins, cfg.Development)
 	if err != nil {
 		return nil, fmt.Errorf("origins: %w", err)
@@ -94,7 +101,9 @@ func NewGateway(opts Options) (*Gateway, error) {
 		NodeID:        cfg.NodeID,
 		MaxSessions:   cfg.Limits.Connections,
 		MaxMessage:    int(cfg.Limits.FrameBytes),
+		MaxPerUser:    cfg.Limits.SessionsPerUser,
 		Calls:         opts.Calls,
+		Hooks:         opts.Hooks,
 		Logger:        opts.Logger,
 	})
 	if g.keeper, err = newKeeper(cfg, g.engine, g.budget, opts.Logger); err != nil {
@@ -248,7 +257,8 @@ func (g *Gateway) close(ctx context.Context) error {
 	g.closing.Do(func() {
 		g.hub.Close()
 		g.group.Close()
-		g.closeKeeper(ctx) // it has heard of all sessions now
+		g.hub.FinishHooks(ctx) // they have heard of all sessions now
+		g.closeKeeper(ctx)     // it has heard of all sessions now
 		g.closeErr = g.engine.Close(ctx)
 	})
 	return g.closeErr

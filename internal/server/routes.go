@@ -24,6 +24,7 @@ func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) http.Handler {
 		Shards:        g.shards,
 		Origin:        origin,
 		Anonymous:     cfg.Development,
+		Ambient:       opts.Authenticate != nil,
 		MaxHandshakes: cfg.Limits.Handshakes,
 		Compression:   cfg.Compression,
 	})

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
@@ -16,7 +17,7 @@ func (s *Session) Goodbye(code wire.CloseCode, reason string, retryAfter time.Du
 		s.retire(resumable(code))
 	}
 	s.dropAll()
-	s.depart()
+	s.depart(reason)
 	s.send(&wire.Frame{Body: &wire.Goodbye{Code: code, Reason: reason, RetryAfterMs: retryAfter.Milliseconds()}})
 	s.end(code, reason)
 }
@@ -28,19 +29,23 @@ func (s *Session) Refuse(code wire.CloseCode, reason string) {
 	}
 	s.retire(resumable(code))
 	s.dropAll()
-	s.depart()
+	s.depart(reason)
 	s.end(code, reason)
 }
 
 // depart ends what others have to do with the session, once it is no longer there for them.
-func (s *Session) depart() {
+func (s *Session) depart(reason string) {
 	if s.state != stateOpen {
 		return
 	}
 	s.state = stateLeaving
 	s.dropCalls()
 	s.dropServing()
-	s.shard.settings.Hub.Directory().Leave(s.principal, s.place())
+	h := s.shard.settings.Hub
+	h.Directory().Leave(s.principal, s.place())
+	if h.Hooks().Disconnect != nil {
+		h.Departed(s.client(), cmp.Or(reason, "the client closed the line"))
+	}
 }
 
 // end sends the framing's own end and lets the line run out.
@@ -64,7 +69,7 @@ func (s *Session) Closed(error) {
 	}
 	s.retire(true)
 	s.dropAll()
-	s.depart()
+	s.depart("the line broke")
 	s.settle(0)
 	s.discard()
 	s.state = stateClosed

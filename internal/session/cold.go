@@ -53,7 +53,7 @@ func (s *Session) found(requestID string, t *topic, b *wire.Subscribe, first wir
 	current := sh.topics[b.Channel] == t
 	s.resumeReading(func() {
 		if !current { // the last of its subscribers has left meanwhile
-			s.subscribe(requestID, b)
+			s.follow(requestID, b)
 			return
 		}
 		s.open(requestID, t, t.log.OpenAt(first))

@@ -8,7 +8,7 @@ import (
 )
 
 // begin handles the first frame. It reports whether the frame is still to be dispatched.
-func (s *Session) begin(f *wire.Frame) (dispatch bool) {
+func (s *Session) begin(f *wire.Frame, data []byte) (dispatch bool) {
 	connect, ok := f.Body.(*wire.Connect)
 	switch {
 	case ok && connect.Token != "":
@@ -19,6 +19,9 @@ func (s *Session) begin(f *wire.Frame) (dispatch bool) {
 		return false
 	case ok:
 		s.introduced(f.RequestID, connect)
+		return false
+	case s.shard.settings.Hub.Hooks().Connect != nil:
+		s.screenEntry("", nil, s.replay(data))
 		return false
 	default:
 		s.welcome("")
@@ -61,7 +64,12 @@ func (s *Session) introduced(requestID string, b *wire.Connect) {
 		}
 		s.principal = s.principal.OnDevice(device)
 	}
-	s.admit(requestID, b.Resume)
+	if s.shard.settings.Hub.Hooks().Connect == nil {
+		s.admit(requestID, b.Resume)
+		return
+	}
+	resume := b.Resume
+	s.screenEntry(requestID, resume, func() { s.admit(requestID, resume) })
 }
 
 // welcome opens the session: connected comes before everything else.

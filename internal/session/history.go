@@ -18,6 +18,12 @@ type recall struct {
 // history asks for a page. Nothing is read from the session until it is there, so that one page at a time waits for a
 // client, however many it asks for.
 func (s *Session) history(requestID string, b *wire.History) {
+	if !s.screenHistory(requestID, b) {
+		s.recall(requestID, b)
+	}
+}
+
+func (s *Session) recall(requestID string, b *wire.History) {
 	r := &recall{session: s, requestID: requestID}
 	s.inFlight += maxInFlight
 	s.shard.settings.Hub.History(s.principal, b, r.done)

@@ -17,6 +17,13 @@ type publishing struct {
 }
 
 func (s *Session) publish(requestID string, b *wire.Publish) {
+	if !s.screenPublish(requestID, b) {
+		s.append(requestID, b)
+	}
+}
+
+// append hands what is published to the engine.
+func (s *Session) append(requestID string, b *wire.Publish) {
 	p := &publishing{session: s, requestID: requestID}
 	s.inFlight++
 	s.shard.settings.Hub.Publish(s.principal, b, p.done)

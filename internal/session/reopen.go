@@ -15,8 +15,9 @@ type reopening struct {
 	session  *Session
 	channels []wire.ChannelName // that are left
 	from     map[wire.ChannelName]wire.Start
-	asked    int  // the first so many of these have been asked for
-	paused   bool // until the line has room
+	refused  map[wire.ChannelName]error // by a hook
+	asked    int                        // the first so many of these have been asked for
+	paused   bool                       // until the line has room
 }
 
 // goOn opens the next subscriptions, as far as their channels are in memory.
@@ -35,7 +36,7 @@ func (r *reopening) goOn() {
 		}
 		r.channels = r.channels[1:]
 		r.asked--
-		s.reopen(name, r.from[name])
+		s.reopen(name, r.from[name], r.refused[name])
 	}
 	if len(r.channels) == 0 {
 		r.end()
@@ -80,12 +81,12 @@ func (s *Session) resumeReopening() {
 }
 
 // reopen opens one subscription, unasked. What stands against it ends it: the client is told why.
-func (s *Session) reopen(name wire.ChannelName, from wire.Start) {
+func (s *Session) reopen(name wire.ChannelName, from wire.Start, err error) {
 	var t *topic
-	var err error
-	if limit := s.shard.settings.MaxSubscriptions; len(s.subs) >= limit {
+	if limit := s.shard.settings.MaxSubscriptions; err == nil && len(s.subs) >= limit {
 		err = wire.Errorf(wire.CodeResourceExhausted, "a session may have %d subscriptions", limit)
-	} else {
+	}
+	if err == nil {
 		t, err = s.shard.topic(s, name)
 	}
 	if err != nil {

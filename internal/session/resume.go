@@ -201,6 +201,10 @@ func (s *Session) goOn(w *resumption, kept keep.Session) {
 	sh.given[s.slot], sh.reopening[s.slot] = w.id, r
 	s.inFlight += maxInFlight // nothing is read until all are open
 	s.welcome(w.requestID)
+	if sh.settings.Hub.Hooks().Subscribe != nil {
+		r.screen()
+		return
+	}
 	r.goOn()
 }
 

@@ -154,7 +154,7 @@ func (s *Session) Frame(data []byte) {
 		s.misunderstood(f.RequestID, err)
 		return
 	}
-	if s.state == stateNew && !s.begin(f) {
+	if s.state == stateNew && !s.begin(f, data) {
 		return
 	}
 	s.dispatch(f.RequestID, f.Body)

@@ -14,6 +14,13 @@ func (s *Session) subscribe(requestID string, b *wire.Subscribe) {
 		s.fail(requestID, wire.Errorf(wire.CodeUnimplemented, "filters are not served by this gateway: leave out \"filter\" and choose from the messages yourself"))
 		return
 	}
+	if !s.screenSubscribe(requestID, b) {
+		s.follow(requestID, b)
+	}
+}
+
+// follow subscribes whoever was not refused.
+func (s *Session) follow(requestID string, b *wire.Subscribe) {
 	at := s.find(b.Channel)
 	if limit := s.shard.settings.MaxSubscriptions; at < 0 && len(s.subs) >= limit {
 		s.fail(requestID, wire.Errorf(wire.CodeResourceExhausted, "this session has %d subscriptions, which is its limit: unsubscribe from another channel first", limit))
@@ -70,8 +77,7 @@ func (s *Session) open(requestID string, t *topic, opening channel.Opening) {
 // waits reports whether the channel has to be fetched first, and subscribes when it is there. Nothing is read from the
 // session meanwhile, so that what it asks for next still comes after.
 func (s *Session) waits(requestID string, b *wire.Subscribe) bool {
-	later := &wire.Subscribe{Channel: wire.ChannelName(strings.Clone(string(b.Channel))), From: b.From}
-	later.From.Epoch = wire.Epoch(strings.Clone(string(b.From.Epoch)))
+	later := ownSubscribe(b)
 	requestID = strings.Clone(requestID)
 	ready := s.shard.settings.Hub.Prepare(s.principal, later.Channel, func() {
 		s.shard.loop.Post(func() { s.fetched(requestID, later) })
@@ -82,8 +88,15 @@ func (s *Session) waits(requestID string, b *wire.Subscribe) bool {
 	return !ready
 }
 
+// ownSubscribe copies what belongs to the decoder.
+func ownSubscribe(b *wire.Subscribe) *wire.Subscribe {
+	own := &wire.Subscribe{Channel: wire.ChannelName(strings.Clone(string(b.Channel))), From: b.From}
+	own.From.Epoch = wire.Epoch(strings.Clone(string(b.From.Epoch)))
+	return own
+}
+
 func (s *Session) fetched(requestID string, b *wire.Subscribe) {
-	s.resumeReading(func() { s.subscribe(requestID, b) })
+	s.resumeReading(func() { s.follow(requestID, b) })
 }
 
 // resumeReading ends a wait during which nothing was read, and does what it was for.

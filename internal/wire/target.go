@@ -46,7 +46,7 @@ func (b *Call) Target() (Target, error) {
 	if b.To != "" {
 		for kind, prefix := range targetPrefixes {
 			if name, ok := strings.CutPrefix(b.To, prefix); ok && prefix != "" && name != "" {
-				t.Kind, t.Name = TargetKind(kind), name //nolint:gosec // there are four
+				t.Kind, t.Name = TargetKind(kind), name
 			}
 		}
 		if t.Kind == TargetService {

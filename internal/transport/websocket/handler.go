@@ -26,6 +26,9 @@ type Options struct {
 	// Anonymous says whether a request without a credential is let in at once, as whoever the authenticator takes it
 	// for. Otherwise the connect frame has to tell.
 	Anonymous bool
+	// Ambient says that the authenticator may know without a credential who a request is from: what stands before the
+	// handler may have found it out, and left it in the request's context. Otherwise the connect frame has to tell.
+	Ambient bool
 	// Compression agrees to permessage-deflate with clients that offer it.
 	Compression bool
 	// MaxHandshakes bounds the handshakes under way; more are answered 503. 0 means 1,024.
@@ -64,7 +67,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	u, credential, bad := h.examine(r)
 	if bad == nil && credential != nil {
-		u.principal, bad = h.authenticated(h.opts.Hub.Authenticate(r.Context(), *credential))
+		u.principal, bad = h.authenticate(r, *credential)
 	}
 	if bad == nil {
 		bad = h.enter()
@@ -99,10 +102,21 @@ func (h *Handler) examine(r *http.Request) (u upgrade, credential *auth.Credenti
 		_, bad = h.authenticated(nil, err)
 		return u, nil, bad
 	}
-	if !ok && !h.opts.Anonymous {
+	if !ok && !h.opts.Anonymous && !h.opts.Ambient {
 		return u, nil, nil
 	}
 	return u, &found, nil
+}
+
+func (h *Handler) authenticate(r *http.Request, credential auth.Credential) (*auth.Principal, *badRequest) {
+	if credential.Token != "" || h.opts.Anonymous {
+		return h.authenticated(h.opts.Hub.Authenticate(r.Context(), credential))
+	}
+	principal, err := h.opts.Hub.Recognize(r.Context())
+	if err != nil {
+		return h.authenticated(nil, err)
+	}
+	return principal, nil
 }
 
 // authenticated is what the authenticator's answer means to the request.
