@@ -37,8 +37,9 @@ const (
 
 // quote is what both sides show.
 type quote struct {
-	Price float64   `json:"price"`
-	At    time.Time `json:"at"`
+	Number int       `json:"number"` // counts the prices, so that each side can tell how many it missed
+	Price  float64   `json:"price"`
+	At     time.Time `json:"at"`
 }
 
 // market is where the price is made.
@@ -109,8 +110,10 @@ func (m *market) poll(c *gin.Context) {
 func (m *market) trade(ctx context.Context) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	for price := 2400.0; ; price += rand.Float64() - 0.5 { //nolint:gosec // nobody buys at it
-		if err := m.set(ctx, quote{Price: price, At: time.Now()}); err != nil {
+	price := 2400.0
+	for number := 1; ; number++ {
+		price += rand.Float64() - 0.5 //nolint:gosec // nobody buys at it
+		if err := m.set(ctx, quote{Number: number, Price: price, At: time.Now()}); err != nil {
 			m.log.Error("a price was not published", "error", err)
 		}
 		select {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +40,7 @@ func TestBothWaysShowThePrice(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := quote{Price: 2401.5, At: time.Now().Round(0)}
+			want := quote{Number: 1, Price: 2401.5, At: time.Now().Round(0)}
 			if err := m.set(t.Context(), want); err != nil {
 				t.Fatal(err)
 			}
@@ -70,6 +72,28 @@ func TestBothWaysShowThePrice(t *testing.T) {
 			}
 			app.Close()
 		})
+	}
+}
+
+// The page shows lines of the program beside what they do.
+func TestThePageShowsTheProgram(t *testing.T) {
+	program, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, script, _ := strings.Cut(string(page), "<script")
+	flat := func(code string) string { return strings.Join(strings.Fields(code), " ") }
+	lines := regexp.MustCompile("(?s)<pre>(.*?)</pre>").FindAllStringSubmatch(string(page), -1)
+	if len(lines) != 4 {
+		t.Fatalf("the page shows %d pieces of code, want two on each side", len(lines))
+	}
+	for _, shown := range lines {
+		inScript := strings.Contains(flat(script), flat(shown[1]))
+		for line := range strings.Lines(shown[1]) {
+			if !inScript && !strings.Contains(flat(string(program)), flat(line)) {
+				t.Errorf("the page shows a line that is nowhere: %s", line)
+			}
+		}
 	}
 }
 
