@@ -40,6 +40,8 @@ type Program struct {
 
 	cmd    *exec.Cmd
 	output output
+	ended  chan struct{} // closed when the field below is set
+	err    error
 }
 
 // output can be read while a process writes to it.
@@ -75,32 +77,36 @@ func Start(t *testing.T, args ...string) *Program {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- p.cmd.Wait() }()
-	t.Cleanup(func() { p.stop(t, ended) })
+	p.ended = make(chan struct{})
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() { p.stop(t) })
 
 	address := regexp.MustCompile(`url=(http://[0-9.:]+/)`)
-	deadline := time.Now().Add(Patience)
-	for p.URL == "" {
+	late := time.After(Patience)
+	for {
 		if match := address.FindStringSubmatch(p.output.String()); match != nil {
 			p.URL = match[1]
+			return p
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-p.ended:
+			t.Fatal("the program ended before it said where it is")
+		case <-late:
 			t.Fatalf("the program does not say where it is:\n%s", p.output.String())
+		case <-time.After(time.Millisecond):
 		}
-		time.Sleep(time.Millisecond)
 	}
-	return p
 }
 
-func (p *Program) stop(t *testing.T, ended <-chan error) {
-	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Errorf("interrupt the program: %v", err)
-	}
+func (p *Program) stop(t *testing.T) {
+	_ = p.cmd.Process.Signal(os.Interrupt) // if it has ended already, its status tells why
 	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("the program ended with %v:\n%s", err, p.output.String())
+	case <-p.ended:
+		if p.err != nil {
+			t.Errorf("the program ended with %v:\n%s", p.err, p.output.String())
 		}
 	case <-time.After(Patience):
 		_ = p.cmd.Process.Kill() // the test has failed in any case
