@@ -74,7 +74,7 @@ func begin(t *testing.T, caller, callee *peer, o outcome) *exchange {
 	id := fmt.Sprintf("%s-to-%s-%s", caller.name, callee.name, o.name)
 	data := fmt.Sprintf(`{"id":%q,"text":"a \"magpie\" \\ 鵲 \ud83d\udc26","list":[1,-2.5,true,null,[],{}]}`, id)
 	x := &exchange{id: id, caller: caller, callee: callee, data: data, outcome: o, begun: time.Now()}
-	caller.command(t, "call %s %s.%s %d %s", id, callee.name, o.kind, o.timeout.Milliseconds(), data)
+	caller.call(t, id, callee.name+"."+o.kind, o.timeout, data)
 	return x
 }
 

@@ -34,11 +34,11 @@ func TestServingProgramIsKilled(t *testing.T) {
 			victim.ready(t)
 			victim.serve(t, test.concurrency, "wait")
 			for n := range inFlight {
-				caller.command(t, "call c%d victim.wait 60000 {}", n)
+				caller.call(t, fmt.Sprintf("c%d", n), "victim.wait", 2*patience, "null")
 			}
 			eventually(t, "the calls are in hand", func() bool { return victim.calledOf(inFlight) == test.concurrency })
 			checkKilled(t, caller, victim)
-			caller.command(t, "call later victim.wait 60000 {}")
+			caller.call(t, "later", "victim.wait", patience, "null")
 			if code := caller.await(t, "outcome", "later").frame(t).code(); code != "not_found" {
 				t.Errorf("a call after that is answered %s", code)
 			}

@@ -153,11 +153,17 @@ func (p *peer) ready(t *testing.T) {
 func (p *peer) serve(t *testing.T, concurrency int, kinds ...string) {
 	t.Helper()
 	for _, kind := range kinds {
-		p.command(t, "serve %s.%s %d", p.name, kind, concurrency)
+		p.command(t, `send {"type":"serve","method":"%s.%s","concurrency":%d}`, p.name, kind, concurrency)
 	}
 	for _, kind := range kinds {
 		p.await(t, "served", p.name+"."+kind)
 	}
+}
+
+// call has the program call a method that somebody serves.
+func (p *peer) call(t *testing.T, id, method string, timeout time.Duration, data string) {
+	t.Helper()
+	p.command(t, `call %s {"method":%q,"timeoutMs":%d,"data":%s}`, id, method, timeout.Milliseconds(), data)
 }
 
 // nothingElse fails the test when the program was sent anything it had no use for.

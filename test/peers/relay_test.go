@@ -26,12 +26,12 @@ func TestCallsGoOn(t *testing.T) {
 		p.ready(t)
 		p.serve(t, 4, "relay", "reply", "wait")
 	}
-	browser.command(t, "call round go.relay 20000 %s", onward(`"back"`, "java.relay", "browser.relay", "go.reply"))
+	browser.call(t, "round", "go.relay", patience, onward(`"back"`, "java.relay", "browser.relay", "go.reply"))
 	f := browser.await(t, "outcome", "round").frame(t)
 	if f.Type != "reply" || !sameJSON(t, f.Data, `{"from":"go","got":"back"}`) {
 		t.Errorf("the round trip ended with %s, %s, data %s", f.Type, f.code(), f.Data)
 	}
-	browser.command(t, "call given-up go.relay 20000 %s", onward(`"nothing"`, "java.relay", "browser.wait"))
+	browser.call(t, "given-up", "go.relay", patience, onward(`"nothing"`, "java.relay", "browser.wait"))
 	browser.await(t, "called", "given-up")
 	browser.command(t, "cancel given-up")
 	if code := browser.await(t, "outcome", "given-up").frame(t).code(); code != "canceled" {
@@ -61,8 +61,8 @@ func TestServicesCallEachOtherWithAllSlotsTaken(t *testing.T) {
 	}
 	data := fmt.Sprintf("%q", strings.Repeat("x", padBytes))
 	for n := range flood {
-		java.command(t, "call java-%d go.relay 25000 %s", n, onward(data, "java.reply"))
-		golang.command(t, "call go-%d java.relay 25000 %s", n, onward(data, "go.reply"))
+		java.call(t, fmt.Sprint("java-", n), "go.relay", patience, onward(data, "java.reply"))
+		golang.call(t, fmt.Sprint("go-", n), "java.relay", patience, onward(data, "go.reply"))
 	}
 	for _, p := range []*peer{java, golang} {
 		for n := range flood {
@@ -90,7 +90,7 @@ func TestDeadlineEndsServicesThatWaitForEachOther(t *testing.T) {
 		methods = append(methods, "go.relay", "java.relay")
 	}
 	begun := time.Now()
-	golang.command(t, "call circle java.relay %d %s", timeout.Milliseconds(), onward(`"never"`, methods...))
+	golang.call(t, "circle", "java.relay", timeout, onward(`"never"`, methods...))
 	outcome := golang.await(t, "outcome", "circle")
 	if code, waited := outcome.frame(t).code(), outcome.at.Sub(begun); code != "deadline_exceeded" || waited > 2*timeout {
 		t.Errorf("the outcome is %s after %s", code, waited)
@@ -101,8 +101,8 @@ func TestDeadlineEndsServicesThatWaitForEachOther(t *testing.T) {
 		}
 	}
 	for n := range slots { // as many at the same time
-		golang.command(t, "call go-%d java.relay 20000 %s", n, onward(`"again"`, "go.reply"))
-		java.command(t, "call java-%d go.relay 20000 %s", n, onward(`"again"`, "java.reply"))
+		golang.call(t, fmt.Sprint("go-", n), "java.relay", patience, onward(`"again"`, "go.reply"))
+		java.call(t, fmt.Sprint("java-", n), "go.relay", patience, onward(`"again"`, "java.reply"))
 	}
 	for _, p := range []*peer{java, golang} {
 		for n := range slots {

@@ -107,14 +107,8 @@ public final class Peer implements WebSocket.Listener {
         told.println(word + " " + name + " " + raw);
     }
 
-    /** Sends a frame of that type; fields are names and values in turn. One is sent after the other, without waiting here. */
-    private void send(String type, String requestId, Object... fields) {
-        var frame = new LinkedHashMap<String, Object>();
-        frame.put("type", type);
-        frame.put("requestId", requestId);
-        for (int i = 0; i < fields.length; i += 2) {
-            frame.put((String) fields[i], fields[i + 1]);
-        }
+    /** Sends a frame. One is sent after the other, without waiting here. */
+    private void send(Map<String, Object> frame) {
         frame.values().removeIf(value -> value == null);
         String text = Json.write(frame);
         sending = sending.thenCompose(line -> line.sendText(text, true)).whenComplete((line, failure) -> {
@@ -124,33 +118,46 @@ public final class Peer implements WebSocket.Listener {
         });
     }
 
+    /** Sends a frame of that type; fields are names and values in turn. */
+    private void send(String type, String requestId, Object... fields) {
+        var frame = new LinkedHashMap<String, Object>();
+        frame.put("type", type);
+        frame.put("requestId", requestId);
+        for (int i = 0; i < fields.length; i += 2) {
+            frame.put((String) fields[i], fields[i + 1]);
+        }
+        send(frame);
+    }
+
     private String request() {
         requests++;
         return String.valueOf(requests);
     }
 
     private synchronized void command(String line) {
-        String[] words = line.split(" ", 5);
-        if (words[0].equals("serve") && words.length == 3) {
-            send("serve", request(), "method", words[1], "concurrency", Long.valueOf(words[2]));
-        } else if (words[0].equals("call") && words.length == 5) {
-            call(new Origin(words[1], null), words[2], Long.valueOf(words[3]), Json.parse(words[4]));
-        } else if (words[0].equals("cancel") && words.length == 2) {
-            asked.forEach((requestId, origin) -> {
+        String[] words = line.split(" ", 3);
+        switch (words[0]) {
+            case "send" -> {
+                Map<String, Object> frame = object(Json.parse(line.substring("send ".length())));
+                frame.put("requestId", request());
+                send(frame);
+            }
+            case "call" -> call(new Origin(words[1], null), object(Json.parse(words[2])));
+            case "cancel" -> asked.forEach((requestId, origin) -> {
                 if (origin.id.equals(words[1]) && origin.relay == null) {
                     send("cancel", requestId);
                 }
             });
-        } else {
-            tell("other", "-", "not a command: " + line);
+            default -> tell("other", "-", "no such command: " + line);
         }
     }
 
     /** Makes a call, and returns its requestId. */
-    private String call(Origin origin, Object method, Object timeoutMs, Object data) {
+    private String call(Origin origin, Map<String, Object> frame) {
         String requestId = request();
         asked.put(requestId, origin);
-        send("call", requestId, "method", method, "timeoutMs", timeoutMs, "meta", Map.of("id", origin.id), "data", data);
+        frame.putAll(Map.of("type", "call", "requestId", requestId, "meta", Map.of("id", origin.id)));
+        send(frame);
         return requestId;
     }
 
@@ -161,8 +168,8 @@ public final class Peer implements WebSocket.Listener {
         Task task = serving.get(requestId);
         if (type.equals("connected")) {
             tell("connected", name, raw);
-        } else if (type.equals("served")) {
-            tell("served", (String) frame.get("method"), raw);
+        } else if (type.equals("served") || type.equals("unserved") || type.equals("subscribed")) {
+            tell(type, (String) frame.getOrDefault("method", frame.get("channel")), raw);
         } else if (type.equals("call")) {
             String id = (String) object(frame.get("meta")).get("id");
             tell("called", id, raw);
@@ -220,7 +227,8 @@ public final class Peer implements WebSocket.Listener {
                     Map.of("code", "failed_precondition", "message", "not by " + name, "details", Map.of("from", name)));
             case "relay" -> {
                 Map<String, Object> next = object(data);
-                task.relayed = call(new Origin(task.id, requestId), next.get("method"), frame.get("timeoutMs"), next.get("data"));
+                next.put("timeoutMs", frame.get("timeoutMs"));
+                task.relayed = call(new Origin(task.id, requestId), next);
             }
             default -> answer("error", requestId, "error", Map.of("code", "unimplemented", "message", "no such method"));
         }
@@ -304,31 +312,26 @@ public final class Peer implements WebSocket.Listener {
         }
 
         private Object value() {
-            switch (next()) {
-                case '{': {
-                    var object = new LinkedHashMap<String, Object>();
-                    at++;
-                    for (boolean more = !take('}'); more; more = more()) {
-                        next();
-                        String key = string();
-                        expect(':');
-                        object.put(key, value());
-                    }
-                    return object;
-                }
-                case '[': {
-                    List<Object> array = new ArrayList<>();
-                    at++;
-                    for (boolean more = !take(']'); more; more = more()) {
-                        array.add(value());
-                    }
-                    return array;
-                }
-                case '"':
-                    return string();
-                default:
-                    return word();
+            char first = next();
+            if (first == '"') {
+                return string();
             }
+            if (first != '{' && first != '[') {
+                return word();
+            }
+            at++;
+            var object = new LinkedHashMap<String, Object>();
+            List<Object> array = new ArrayList<>();
+            for (boolean more = !take(first == '{' ? '}' : ']'); more; more = more()) {
+                if (first == '[') {
+                    array.add(value());
+                    continue;
+                }
+                String key = string();
+                expect(':');
+                object.put(key, value());
+            }
+            return first == '{' ? object : array;
         }
 
         /** After a value of an object or an array: whether another follows. */
@@ -344,7 +347,7 @@ public final class Peer implements WebSocket.Listener {
         }
 
         private String string() {
-            expect('"');
+            expect('"'); // which takes white space before it, too
             var string = new StringBuilder();
             for (; text.charAt(at) != '"'; at++) {
                 char c = text.charAt(at);
@@ -371,17 +374,11 @@ public final class Peer implements WebSocket.Listener {
                 at++;
             }
             String word = text.substring(start, at);
-            switch (word) {
-                case "null":
-                    return null;
-                case "true", "false":
-                    return Boolean.valueOf(word);
-                default:
-                    if (word.matches("-?\\d{1,18}")) {
-                        return Long.valueOf(word);
-                    }
-                    return Double.valueOf(word);
-            }
+            return switch (word) {
+                case "null" -> null;
+                case "true", "false" -> Boolean.valueOf(word);
+                default -> word.matches("-?\\d{1,18}") ? (Object) Long.valueOf(word) : Double.valueOf(word);
+            };
         }
 
         static String write(Object value) {

@@ -5,27 +5,29 @@
 //
 // It connects to the gateway at URL and obeys the lines it reads:
 //
-//	serve METHOD CONCURRENCY           serves the method; what it does is told by the last word of its name
-//	call ID METHOD TIMEOUT_MS DATA     makes a call whose meta "id" is ID; DATA is JSON on the same line
+//	send FRAME                         sends the frame with a requestId of its own: serve, unserve or subscribe
+//	call ID FRAME                      makes the call, with a requestId of its own and ID as its meta "id"
 //	cancel ID                          gives that call up
 //
 // It tells what comes from the gateway, each frame as it came, behind a word and a name:
 //
 //	connected NAME FRAME               at the beginning
-//	served METHOD FRAME                it serves the method now
+//	served METHOD FRAME                it serves the method now; unserved METHOD, subscribed CHANNEL likewise
 //	part ID FRAME                      progress of its call
 //	outcome ID FRAME                   its call's reply or error
 //	called ID FRAME                    somebody calls a method of it
 //	canceled ID FRAME                  the caller waits no more
 //	other - FRAME                      nothing it has waited for
 //
-// The methods:
+// A frame is JSON on one line. What a method does that it is called for is told by the last word of its name, whether it
+// has said that it serves it or is called for itself:
 //
 //	*.reply     replies {"from":NAME,"got":what it was given}, with the meta of the call
 //	*.wait      answers nothing
 //	*.count     sends the progress 0, 1 ... 39, as far as there is credit for it, then replies {"credit":how much was given}
 //	*.fail      answers with the error failed_precondition, and details
 //	*.relay     is given {"method":...,"data":...}, makes that call, and hands on what comes of it
+//	any other   answers with the error unimplemented
 package main
 
 import (
@@ -66,7 +68,7 @@ func run(ctx context.Context, name, url string) error {
 	go func() { failed <- write(ctx, line, p.out) }()
 	go func() { failed <- read(ctx, line, frames) }()
 	go func() { failed <- obey(commands) }()
-	p.send(frame{Type: "connect", Device: name})
+	p.send(&frame{Type: "connect", Device: name})
 	for {
 		select {
 		case raw := <-frames:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,6 +20,9 @@ type frame struct {
 	RequestID   string            `json:"requestId,omitempty"`
 	Device      string            `json:"device,omitempty"`
 	Method      string            `json:"method,omitempty"`
+	Channel     string            `json:"channel,omitempty"`
+	To          string            `json:"to,omitempty"`
+	Answers     json.RawMessage   `json:"answers,omitempty"` // of a call a word, of a reply a list
 	Concurrency int               `json:"concurrency,omitempty"`
 	TimeoutMs   int64             `json:"timeoutMs,omitempty"`
 	Count       int               `json:"count,omitempty"`
@@ -53,7 +57,7 @@ type task struct {
 	countable bool
 }
 
-func (p *peer) send(f frame) {
+func (p *peer) send(f *frame) {
 	raw, err := json.Marshal(f)
 	if err != nil {
 		panic(err) // a frame that was just built of JSON
@@ -71,32 +75,40 @@ func (p *peer) request() string {
 
 // command obeys one line.
 func (p *peer) command(line string) {
-	words := strings.SplitN(line, " ", 5)
-	switch {
-	case words[0] == "serve" && len(words) == 3:
-		concurrency, _ := strconv.Atoi(words[2]) // the gateway refuses what is none
-		p.send(frame{Type: "serve", RequestID: p.request(), Method: words[1], Concurrency: concurrency})
-	case words[0] == "call" && len(words) == 5:
-		timeout, _ := strconv.ParseInt(words[3], 10, 64) // likewise
-		p.call(origin{id: words[1]}, words[2], timeout, json.RawMessage(words[4]))
-	case words[0] == "cancel" && len(words) == 2:
+	word, rest, _ := strings.Cut(line, " ")
+	id, call, _ := strings.Cut(rest, " ")
+	var f frame
+	var err error
+	switch word {
+	case "send":
+		if err = json.Unmarshal([]byte(rest), &f); err == nil {
+			f.RequestID = p.request()
+			p.send(&f)
+		}
+	case "call":
+		if err = json.Unmarshal([]byte(call), &f); err == nil {
+			p.call(origin{id: id}, &f)
+		}
+	case "cancel":
 		for requestID, o := range p.asked {
-			if o.id == words[1] && o.relay == "" {
-				p.send(frame{Type: "cancel", RequestID: requestID})
+			if o.id == id && o.relay == "" {
+				p.send(&frame{Type: "cancel", RequestID: requestID})
 			}
 		}
 	default:
-		tell("other", "-", []byte("not a command: "+line))
+		err = errors.New("no such command")
+	}
+	if err != nil {
+		tell("other", "-", fmt.Appendf(nil, "%s: %v", line, err))
 	}
 }
 
 // call makes a call, and returns its requestId.
-func (p *peer) call(o origin, method string, timeoutMs int64, data json.RawMessage) string {
-	requestID := p.request()
-	p.asked[requestID] = o
-	meta := map[string]string{"id": o.id}
-	p.send(frame{Type: "call", RequestID: requestID, Method: method, TimeoutMs: timeoutMs, Meta: meta, Data: data})
-	return requestID
+func (p *peer) call(o origin, f *frame) string {
+	f.Type, f.RequestID, f.Meta = "call", p.request(), map[string]string{"id": o.id}
+	p.asked[f.RequestID] = o
+	p.send(f)
+	return f.RequestID
 }
 
 // frame handles one frame of the gateway.
@@ -111,11 +123,11 @@ func (p *peer) frame(raw []byte) {
 	switch {
 	case f.Type == "connected":
 		tell("connected", p.name, raw)
-	case f.Type == "served":
-		tell("served", f.Method, raw)
+	case f.Type == "served" || f.Type == "unserved" || f.Type == "subscribed":
+		tell(f.Type, f.Method+f.Channel, raw)
 	case f.Type == "call":
 		tell("called", f.Meta["id"], raw)
-		p.serve(f)
+		p.serve(&f)
 	case f.Type == "cancel" && t != nil:
 		tell("canceled", t.id, raw)
 		p.drop(f.RequestID, t)
@@ -124,10 +136,10 @@ func (p *peer) frame(raw []byte) {
 		t.given += f.Count
 		p.count(f.RequestID, t)
 	case f.Type == "progress" && asked:
-		p.part(f, o, raw)
+		p.part(&f, o, raw)
 	case (f.Type == "reply" || f.Type == "error") && asked:
 		delete(p.asked, f.RequestID)
-		p.outcome(f, o, raw)
+		p.outcome(&f, o, raw)
 	case f.Type == "cancel" || f.Type == "credit": // of a call that was answered meanwhile
 	default:
 		tell("other", "-", raw)
@@ -135,55 +147,56 @@ func (p *peer) frame(raw []byte) {
 }
 
 // part allows more parts of a call's result.
-func (p *peer) part(f frame, o origin, raw []byte) {
+func (p *peer) part(f *frame, o origin, raw []byte) {
 	tell("part", o.id, raw)
 	o.parts++
 	p.asked[f.RequestID] = o
 	if o.parts%grant == 0 {
-		p.send(frame{Type: "credit", RequestID: f.RequestID, Count: grant})
+		p.send(&frame{Type: "credit", RequestID: f.RequestID, Count: grant})
 	}
 }
 
 // outcome tells what came of a call, or hands it to whom it was made for.
-func (p *peer) outcome(f frame, o origin, raw []byte) {
+func (p *peer) outcome(f *frame, o origin, raw []byte) {
 	if o.relay == "" {
 		tell("outcome", o.id, raw)
 		return
 	}
 	if p.serving[o.relay] != nil { // somebody still waits for it
 		delete(p.serving, o.relay)
-		p.send(frame{Type: f.Type, RequestID: o.relay, Meta: f.Meta, Data: f.Data, Error: f.Error})
+		p.send(&frame{Type: f.Type, RequestID: o.relay, Meta: f.Meta, Data: f.Data, Error: f.Error})
 	}
 }
 
 // serve begins a call of a method of this peer.
-func (p *peer) serve(f frame) {
+func (p *peer) serve(f *frame) {
 	t := &task{id: f.Meta["id"]}
 	p.serving[f.RequestID] = t
 	switch f.Method[strings.LastIndexByte(f.Method, '.')+1:] {
 	case "reply":
-		p.answer(frame{Type: "reply", RequestID: f.RequestID, Meta: f.Meta, Data: fmt.Appendf(nil, `{"from":%q,"got":%s}`, p.name, f.Data)})
+		p.answer(&frame{Type: "reply", RequestID: f.RequestID, Meta: f.Meta, Data: fmt.Appendf(nil, `{"from":%q,"got":%s}`, p.name, f.Data)})
 	case "wait":
 	case "count":
 		t.countable, t.credit = true, credit
 		p.count(f.RequestID, t)
 	case "fail":
 		failure := fmt.Appendf(nil, `{"code":"failed_precondition","message":"not by %s","details":{"from":%q}}`, p.name, p.name)
-		p.answer(frame{Type: "error", RequestID: f.RequestID, Error: failure})
+		p.answer(&frame{Type: "error", RequestID: f.RequestID, Error: failure})
 	case "relay":
 		var next frame
 		if err := json.Unmarshal(f.Data, &next); err != nil {
 			tell("other", "-", f.Data)
 			return
 		}
-		t.relayed = p.call(origin{id: t.id, relay: f.RequestID}, next.Method, f.TimeoutMs, next.Data)
+		next.TimeoutMs = f.TimeoutMs
+		t.relayed = p.call(origin{id: t.id, relay: f.RequestID}, &next)
 	default:
-		p.answer(frame{Type: "error", RequestID: f.RequestID, Error: []byte(`{"code":"unimplemented","message":"no such method"}`)})
+		p.answer(&frame{Type: "error", RequestID: f.RequestID, Error: []byte(`{"code":"unimplemented","message":"no such method"}`)})
 	}
 }
 
 // answer ends a call in hand.
-func (p *peer) answer(f frame) {
+func (p *peer) answer(f *frame) {
 	delete(p.serving, f.RequestID)
 	p.send(f)
 }
@@ -194,11 +207,11 @@ func (p *peer) count(requestID string, t *task) {
 		return
 	}
 	for ; t.credit > 0 && t.sent < parts; t.credit-- {
-		p.send(frame{Type: "progress", RequestID: requestID, Data: []byte(strconv.Itoa(t.sent))})
+		p.send(&frame{Type: "progress", RequestID: requestID, Data: []byte(strconv.Itoa(t.sent))})
 		t.sent++
 	}
 	if t.sent == parts {
-		p.answer(frame{Type: "reply", RequestID: requestID, Data: fmt.Appendf(nil, `{"credit":%d}`, t.given)})
+		p.answer(&frame{Type: "reply", RequestID: requestID, Data: fmt.Appendf(nil, `{"credit":%d}`, t.given)})
 	}
 }
 
@@ -206,6 +219,6 @@ func (p *peer) count(requestID string, t *task) {
 func (p *peer) drop(requestID string, t *task) {
 	delete(p.serving, requestID)
 	if _, open := p.asked[t.relayed]; open {
-		p.send(frame{Type: "cancel", RequestID: t.relayed})
+		p.send(&frame{Type: "cancel", RequestID: t.relayed})
 	}
 }
