@@ -52,7 +52,7 @@ func (p *page) open(t *testing.T, g *gateway, name string) *peer {
 	}
 	query := url.Values{"name": {name}, "url": {g.url()}}
 	cmd := exec.Command(chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-		"--disable-background-networking", "--disable-sync", "--disable-component-update", "--disable-breakpad", "--no-first-run",
+		"--disable-background-networking", "--disable-sync", "--disable-component-update", "--disable-breakpad", "--no-first-run", "--log-level=3",
 		"--user-data-dir="+t.TempDir(), p.origin()+"/?"+query.Encode())
 	start(t, cmd)
 	browser := &peer{name: name, cmd: cmd, lines: map[string][]told{}}

@@ -8,6 +8,7 @@
 //	peer_test.go       a program as a test sees it
 //	browser_test.go    the page, and the browser with it
 //	calls_test.go      all six ways, with a reply, deadline, cancel, progress and an error on each
+//	directed_test.go   calls to sessions, devices, users and the members of a channel
 //	relay_test.go      calls that go on: round trips of all three, and services that call each other with no slot left
 //	killed_test.go     a serving program that is killed with calls in flight
 //	serverapi_test.go  a Java program that calls the server API by gRPC, with what Maven generates

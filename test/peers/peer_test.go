@@ -26,12 +26,26 @@ type frame struct {
 		UserID    string `json:"userId"`
 		SessionID string `json:"sessionId"`
 	} `json:"caller"`
-	Error *struct {
-		Code      string          `json:"code"`
-		Message   string          `json:"message"`
-		Retryable bool            `json:"retryable"`
-		Details   json.RawMessage `json:"details"`
-	} `json:"error"`
+	Error   *failure `json:"error"`
+	Asked   int      `json:"asked"`
+	Answers []answer `json:"answers"`
+}
+
+// failure is why a call has no reply.
+type failure struct {
+	Code      string          `json:"code"`
+	Message   string          `json:"message"`
+	Retryable bool            `json:"retryable"`
+	Details   json.RawMessage `json:"details"`
+}
+
+// answer is what one of several has answered.
+type answer struct {
+	UserID    string          `json:"userId"`
+	SessionID string          `json:"sessionId"`
+	Device    string          `json:"device"`
+	Data      json.RawMessage `json:"data"`
+	Error     *failure        `json:"error"`
 }
 
 // code is the code of an error, or says what the frame is instead.

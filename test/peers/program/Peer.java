@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.stream.Collectors;
 
 /**
  * The Java one of the three programs; main.go tells what they do. It has nothing but the JDK.
@@ -382,34 +383,18 @@ public final class Peer implements WebSocket.Listener {
         }
 
         static String write(Object value) {
-            var out = new StringBuilder();
-            write(out, value);
-            return out.toString();
-        }
-
-        private static void write(StringBuilder out, Object value) {
             if (value instanceof Map<?, ?> object) {
-                String before = "{";
-                for (var entry : object.entrySet()) {
-                    write(out.append(before), entry.getKey());
-                    write(out.append(':'), entry.getValue());
-                    before = ",";
-                }
-                out.append(object.isEmpty() ? "{}" : "}");
-            } else if (value instanceof List<?> array) {
-                String before = "[";
-                for (Object element : array) {
-                    write(out.append(before), element);
-                    before = ",";
-                }
-                out.append(array.isEmpty() ? "[]" : "]");
-            } else if (value instanceof String string) {
-                out.append('"');
-                string.chars().forEach(c -> out.append(c < ' ' || c == '"' || c == '\\' ? String.format("\\u%04x", c) : String.valueOf((char) c)));
-                out.append('"');
-            } else {
-                out.append(value); // null, a number, a boolean
+                return object.entrySet().stream().map(entry -> write(entry.getKey()) + ":" + write(entry.getValue()))
+                        .collect(Collectors.joining(",", "{", "}"));
             }
+            if (value instanceof List<?> array) {
+                return array.stream().map(Json::write).collect(Collectors.joining(",", "[", "]"));
+            }
+            if (value instanceof String string) {
+                return string.chars().mapToObj(c -> c < ' ' || c == '"' || c == '\\' ? String.format("\\u%04x", c) : String.valueOf((char) c))
+                        .collect(Collectors.joining("", "\"", "\""));
+            }
+            return String.valueOf(value); // null, a number, a boolean
         }
     }
 }
