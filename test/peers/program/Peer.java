@@ -131,8 +131,7 @@ public final class Peer implements WebSocket.Listener {
     }
 
     private String request() {
-        requests++;
-        return String.valueOf(requests);
+        return String.valueOf(++requests);
     }
 
     private synchronized void command(String line) {
