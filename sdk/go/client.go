@@ -21,6 +21,8 @@ type Client struct {
 	slots  chan struct{} // holds a token for each request in flight that may be asked again
 	demand chan struct{} // tells a reader that holds a full subscription that somebody else needs the line
 
+	handlers sync.WaitGroup // the goroutines that run what the owner gave us: handlers of calls, and OnSubscription
+
 	mu            sync.Mutex // guards the fields below
 	state         State
 	failure       error         // why the line is down, or why the client is closed
@@ -34,6 +36,8 @@ type Client struct {
 	requests      map[string]*request
 	quiet         chan struct{} // closed when no request is open; nil while nobody waits for that
 	subscriptions map[wire.ChannelName]*Subscription
+	services      map[string]*Service // by method
+	calls         map[string]*Request // of the gateway, over the present line, that are not answered
 }
 
 // Dial opens a client and waits for its line. It returns the reason when the first attempt fails; from then on the
@@ -78,6 +82,8 @@ func New(opts Options) (*Client, error) {
 		met:           make(chan struct{}),
 		requests:      make(map[string]*request),
 		subscriptions: make(map[wire.ChannelName]*Subscription),
+		services:      make(map[string]*Service),
+		calls:         make(map[string]*Request),
 	}
 	go c.run()
 	return c, nil
@@ -118,7 +124,8 @@ func (c *Client) Flush(ctx context.Context) error {
 }
 
 // Close ends the line and waits until nothing of the client runs any more. What is unanswered fails with [ErrClosed]:
-// call [Client.Flush] first to wait for it. Only the first call does anything.
+// call [Client.Flush] first to wait for it. The contexts of handlers end, and they are waited for, so that none of them
+// may call Close: call [Service.Close] first to have them finish. Only the first call does anything.
 func (c *Client) Close() error {
 	c.shut(ErrClosed)
 	return nil
@@ -156,6 +163,7 @@ func (c *Client) run() {
 		sleep(c.ctx, wait)
 	}
 	c.setState(StateChange{State: StateClosed, Err: c.Err()})
+	c.handlers.Wait()
 }
 
 // serve makes a line and runs it until it ends. It tells when the gateway had accepted us, and why the line ended,
@@ -193,10 +201,11 @@ func (c *Client) attach(l *line) {
 	}
 	c.resumeToken = l.hello.ResumeToken
 	c.reopenAll(l.hello.Resumed)
+	c.announceAll()
 	c.resendAll()
 }
 
-// detach forgets the line, and fails what must not be asked twice.
+// detach forgets the line with the calls that came over it, and fails what must not be asked twice.
 func (c *Client) detach(l *line) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,6 +213,8 @@ func (c *Client) detach(l *line) {
 		c.line = nil
 	}
 	c.failSent()
+	c.dropCalls()
+	c.endClosing()
 }
 
 // end closes the client for err: everything that waits fails with it.
@@ -217,6 +228,9 @@ func (c *Client) end(err error) {
 	c.settle()
 	c.cancel()
 	for _, s := range c.subscriptions {
+		s.end(err)
+	}
+	for _, s := range c.services {
 		s.end(err)
 	}
 	for _, r := range c.requests {

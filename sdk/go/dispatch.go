@@ -1,8 +1,6 @@
 package magpieclient
 
 import (
-	"bytes"
-
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -26,14 +24,21 @@ func (c *Client) dispatch(l *line, f *wire.Frame) {
 	case *wire.Page:
 		c.onAnswer(f.RequestID, keptPage(body))
 	case *wire.Reply:
-		answer := *body
-		answer.Payload.Bytes = bytes.Clone(body.Payload.Bytes)
-		c.onAnswer(f.RequestID, &answer)
+		c.onAnswer(f.RequestID, keptReply(body))
+	case *wire.Progress:
+		c.onProgress(f.RequestID, body)
+	case *wire.Served:
+		c.onServed(f.RequestID, body)
+	case *wire.Unserved:
+		c.onUnserved(f.RequestID, body)
 	case *wire.Error:
 		c.onError(f.RequestID, body)
 	case *wire.Call:
-		refusal := wire.Errorf(wire.CodeUnimplemented, "this client serves no method")
-		l.answer(wire.Frame{RequestID: f.RequestID, Body: refusal})
+		c.onCall(l, f.RequestID, body)
+	case *wire.Cancel:
+		c.onCancel(f.RequestID)
+	case *wire.Credit:
+		c.onCredit(f.RequestID, body.Count)
 	case *wire.Ping:
 		l.answer(wire.Frame{RequestID: f.RequestID, Body: &wire.Pong{}})
 	case *wire.Goodbye:
@@ -63,7 +68,7 @@ func (c *Client) onSubscribed(requestID string, body *wire.Subscribed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if requestID == "" {
-		c.carriedOver(body)
+		c.openedUnasked(body)
 		return
 	}
 	if s := c.subscriptions[body.Channel]; s != nil && s.phase == phaseOpening && s.requestID == requestID {
@@ -102,6 +107,10 @@ func (c *Client) onError(requestID string, body *wire.Error) {
 	defer c.mu.Unlock()
 	if r := c.requests[requestID]; r != nil {
 		c.refused(r, body)
+		return
+	}
+	if s := c.serviceAsked(requestID); s != nil {
+		c.refusedService(s, body)
 		return
 	}
 	for _, s := range c.subscriptions {

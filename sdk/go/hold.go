@@ -62,7 +62,7 @@ func (c *Client) hold(l *line, s *Subscription, it item) bool {
 func (c *Client) lineIsWanted(s *Subscription) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.requests) > 0 {
+	if len(c.requests) > 0 || len(c.services) > 0 || len(c.calls) > 0 {
 		return true
 	}
 	for _, other := range c.subscriptions {

@@ -68,6 +68,10 @@ type Options struct {
 	MaxFrameBytes int64
 	// OnState is told every change of the line, in order, by one goroutine. It must return soon, and not call Close.
 	OnState func(StateChange)
+	// OnSubscription is given each subscription that was opened from the gateway's side, by its server API for example,
+	// on a goroutine of its own: it may read the subscription to its end, and should close one that it does not want. When
+	// it is nil, such subscriptions are closed. It must not call Close of the client, which waits for it.
+	OnSubscription func(*Subscription)
 	// Logger takes what nobody is told otherwise; nothing is logged when it is nil.
 	Logger *slog.Logger
 }

@@ -20,29 +20,35 @@ type request struct {
 	repeat bool // may be asked again: history, and a publish, which its message id makes idempotent
 	done   chan struct{}
 
+	deadline time.Time    // of a call
+	gathers  bool         // answers, until the deadline
+	parts    chan Payload // of a call's result, on their way to its OnProgress; nil when there is none
+
 	// Guarded by Client.mu until done is closed.
 	sent   bool // on the present line
 	waits  backoff
 	timer  *time.Timer // asks again after the gateway refused for now
 	unhook func() bool // stops watching the asker's context
+	taken  int64       // parts of a call's result for which no credit was given yet
 	answer wire.Body
 	err    error
 }
 
-// submit asks body of the gateway: over the present line, or over the next one. The request ends when ctx does.
-func (c *Client) submit(ctx context.Context, body wire.Body, repeat bool) (*request, error) {
+// submit asks r of the gateway: over the present line, or over the next one. The request ends when ctx does.
+func (c *Client) submit(ctx context.Context, r *request) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ctx.Err() != nil {
-		return nil, c.failure
+		return c.failure
 	}
-	r := &request{body: body, repeat: repeat, done: make(chan struct{}), waits: newBackoff()}
+	r.done = make(chan struct{})
+	r.waits = newBackoff()
 	r.number, r.id = c.newID()
 	c.requests[r.id] = r
 	r.unhook = context.AfterFunc(ctx, func() { c.abandon(r, context.Cause(ctx)) })
 	c.send(r)
 	c.wantLine()
-	return r, nil
+	return nil
 }
 
 // submitRepeatable asks what may be asked again, once fewer than MaxInFlight of such requests are unanswered.
@@ -54,8 +60,8 @@ func (c *Client) submitRepeatable(ctx context.Context, what string, body wire.Bo
 	case <-c.ctx.Done():
 		return nil, fmt.Errorf("%s: %w", what, c.Err())
 	}
-	r, err := c.submit(ctx, body, true)
-	if err != nil {
+	r := &request{body: body, repeat: true}
+	if err := c.submit(ctx, r); err != nil {
 		<-c.slots
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
@@ -75,6 +81,9 @@ func (c *Client) send(r *request) {
 	}
 	if r.timer != nil {
 		r.timer.Stop()
+	}
+	if call, ok := r.body.(*wire.Call); ok { // sent once only: nobody reads it yet
+		call.TimeoutMs = r.timeLeft()
 	}
 	r.sent = true
 	c.line.push(wire.Frame{RequestID: r.id, Body: r.body})

@@ -39,11 +39,13 @@ func (s *Subscription) carry() {
 	}
 }
 
-// carriedOver takes a subscription that the gateway opened unasked. One that nobody here wants any more is closed; c.mu is
-// held.
-func (c *Client) carriedOver(body *wire.Subscribed) {
+// openedUnasked takes a subscription that the gateway opened unasked: because it carries it over to a resumed session, or
+// because somebody told it to. One that nobody here wants is closed; c.mu is held.
+func (c *Client) openedUnasked(body *wire.Subscribed) {
 	s := c.subscriptions[body.Channel]
 	switch {
+	case s == nil && c.opts.OnSubscription != nil:
+		c.handOut(body)
 	case s == nil && c.line != nil:
 		_, id := c.newID()
 		c.line.push(wire.Frame{RequestID: id, Body: &wire.Unsubscribe{Channel: body.Channel}})

@@ -58,14 +58,7 @@ func (c *Client) Subscribe(ctx context.Context, channel string, opts SubscribeOp
 	if err := name.Check(); err != nil {
 		return nil, errorOf(wire.AsError(err))
 	}
-	s := &Subscription{
-		client: c,
-		queue:  make(chan item, c.opts.Buffer),
-		done:   make(chan struct{}),
-		opened: make(chan struct{}),
-		cursor: newCursor(name, opts.From.start),
-		waits:  newBackoff(),
-	}
+	s := c.newSubscription(name, opts.From)
 	if err := c.register(s); err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", channel, err)
 	}
@@ -86,6 +79,17 @@ func (c *Client) Subscribe(ctx context.Context, channel string, opts SubscribeOp
 	return s, nil
 }
 
+func (c *Client) newSubscription(channel wire.ChannelName, from Start) *Subscription {
+	return &Subscription{
+		client: c,
+		queue:  make(chan item, c.opts.Buffer),
+		done:   make(chan struct{}),
+		opened: make(chan struct{}),
+		cursor: newCursor(channel, from.start),
+		waits:  newBackoff(),
+	}
+}
+
 func (c *Client) register(s *Subscription) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,6 +103,17 @@ func (c *Client) register(s *Subscription) error {
 	c.open(s)
 	c.wantLine()
 	return nil
+}
+
+// handOut gives the owner a subscription that was opened from the gateway's side; c.mu is held.
+func (c *Client) handOut(body *wire.Subscribed) {
+	if c.ctx.Err() != nil {
+		return // nobody would end it
+	}
+	s := c.newSubscription(body.Channel, Now())
+	c.subscriptions[body.Channel] = s
+	s.live(body)
+	c.handlers.Go(func() { c.opts.OnSubscription(s) })
 }
 
 // open asks the gateway for the subscription, now or on the next line; c.mu is held.
