@@ -25,6 +25,7 @@ func TestConnectPresentsTheCredential(t *testing.T) {
 		opts := g.options()
 		opts.TokenFunc = func(context.Context) (string, error) { return "secret", nil }
 		opts.Version = "1.2.3"
+		opts.Device = "phone"
 		c, err := New(opts)
 		if err != nil {
 			t.Fatal(err)
@@ -32,7 +33,7 @@ func TestConnectPresentsTheCredential(t *testing.T) {
 		p := g.accept()
 		connect := p.expect("connect")
 		info, _ := connect["client"].(map[string]any)
-		if connect["token"] != "secret" || info["name"] != "magpie-go" || info["version"] != "1.2.3" {
+		if connect["token"] != "secret" || info["name"] != "magpie-go" || info["version"] != "1.2.3" || connect["device"] != "phone" {
 			t.Errorf("connect is %v", connect)
 		}
 		p.greet(connect, 30000, 90000)

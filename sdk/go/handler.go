@@ -132,8 +132,8 @@ func (r *Request) run() {
 		}
 		r.answer(answer)
 	}()
-	if r.ctx.Err() != nil { // while it waited
-		answer = r.expired()
+	if err := r.ctx.Err(); err != nil { // while it waited
+		answer = r.outcome(Payload{}, err)
 		return
 	}
 	answer = r.outcome(r.service.handler(r.ctx, r))
@@ -152,8 +152,11 @@ func (r *Request) outcome(payload Payload, err error) wire.Body {
 	if own, ok := errors.AsType[*Error](err); ok {
 		return r.failure(own)
 	}
-	if errors.Is(r.ctx.Err(), context.DeadlineExceeded) {
+	switch ended := r.ctx.Err(); {
+	case errors.Is(ended, context.DeadlineExceeded):
 		return r.expired()
+	case ended != nil:
+		return wire.Errorf(wire.CodeUnavailable, "the peer that had the call of %q in hand leaves: it may have been carried out", r.Method)
 	}
 	r.log("a handler failed", "error", err)
 	return r.failed()

@@ -88,6 +88,7 @@ func (l *line) greet(ctx context.Context, c *Client, token string) error {
 		Resume:        c.resumption(),
 		ClientName:    c.opts.Name,
 		ClientVersion: c.opts.Version,
+		Device:        c.opts.Device,
 	}}
 	if err := l.send(ctx, l.codec.Append(nil, &hello)); err != nil {
 		return &lineError{err: fmt.Errorf("send connect: %w", err)}

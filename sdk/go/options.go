@@ -56,6 +56,8 @@ type Options struct {
 	Codec Codec
 	// Name and Version tell the gateway's operator what program this is.
 	Name, Version string
+	// Device tells this session from others of its user, where the token does not say it: calls can be directed at it.
+	Device string
 	// HTTPClient makes the upgrade request, where a proxy, certificates or another transport are needed.
 	HTTPClient *http.Client
 	// Header is sent with the upgrade request.
