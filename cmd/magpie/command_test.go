@@ -63,6 +63,15 @@ func TestMistakesInTheCommandLine(t *testing.T) {
 		"history a --until never":          "--until \"never\": expected a duration",
 		"history a --from x":               "expected an offset",
 		"history a..b":                     "empty word",
+		"call":                             "the method is missing",
+		"call a b c":                       `"c" is one argument too many`,
+		"call a..b":                        "empty word",
+		"call a {":                         "not JSON: add --text",
+		"call a --to 42":                   "expected user:<id>",
+		"call a --device phone":            "device goes with",
+		"call a --all":                     "goes with",
+		"call a --timeout 10m":             "expected 1ms to 5m0s",
+		"call a --meta b":                  "must be formatted as key=value",
 		"tail":                             "the file is missing",
 		"tail a --lines -1":                "expected 0 or more",
 		"tail a --from-start --lines 3":    "exclude each other",
@@ -95,7 +104,7 @@ func TestNoGateway(t *testing.T) {
 	host := listener.Addr().String()
 	listener.Close() // now nobody listens there
 	want := "magpie: no gateway at " + host + ": start one with `make run` or name it with --url\n"
-	for _, line := range []string{"sub a", "history a", "pub a {}", "tail a.log", "lag"} {
+	for _, line := range []string{"sub a", "history a", "pub a {}", "call a {}", "tail a.log", "lag"} {
 		stdout, stderr, status := inProcess(t, map[string]string{"MAGPIE_URL": "ws://" + host + "/ws"}, strings.Fields(line)...)
 		if status != exitFailed || stdout != "" || stderr != want {
 			t.Errorf("magpie %s: status %d, stdout %q, stderr %q", line, status, stdout, stderr)

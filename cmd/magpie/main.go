@@ -6,6 +6,7 @@
 //	line.go         the line to a gateway: flags, and errors that say what to do
 //	pub.go          magpie pub
 //	sub.go          magpie sub; show.go prints messages, position.go remembers where it stands
+//	call.go         magpie call
 //	tail.go         magpie tail; progress.go is its line on a terminal
 //	lag.go          magpie lag
 //	bench.go        magpie bench

@@ -74,6 +74,7 @@ configuration is wrong.`,
 		Example: `  magpie serve --dev
   magpie sub chat.lobby
   magpie pub chat.lobby '{"username":"ann","message":"hello"}'
+  magpie call magpie.echo '{"id":7}'
   magpie tail /var/log/syslog`,
 		Args:          refuseUnknown,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -88,6 +89,7 @@ configuration is wrong.`,
 		newPubCommand(env),
 		newSubCommand(env),
 		newHistoryCommand(env),
+		newCallCommand(env),
 		newTailCommand(env),
 		newLagCommand(env),
 		newBenchCommand(env),

@@ -25,34 +25,62 @@ type messageLine struct {
 	Timestamp int64             `json:"timestamp"`
 	Tags      map[string]string `json:"tags,omitempty"`
 	Meta      map[string]string `json:"meta,omitempty"`
-	Data      json.RawMessage   `json:"data,omitempty"`
-	Text      *string           `json:"text,omitempty"`
-	Base64    *string           `json:"base64,omitempty"`
+	payloadFields
+}
+
+// payloadFields are those of a payload, of which at most one is there.
+type payloadFields struct {
+	Data   json.RawMessage `json:"data,omitempty"`
+	Text   *string         `json:"text,omitempty"`
+	Base64 *string         `json:"base64,omitempty"`
+}
+
+func fieldsOf(p magpieclient.Payload) payloadFields {
+	switch p.Kind {
+	case magpieclient.PayloadJSON:
+		return payloadFields{Data: p.Bytes}
+	case magpieclient.PayloadText:
+		text := string(p.Bytes)
+		return payloadFields{Text: &text}
+	case magpieclient.PayloadBytes:
+		encoded := base64.StdEncoding.EncodeToString(p.Bytes)
+		return payloadFields{Base64: &encoded}
+	case magpieclient.PayloadNone:
+	}
+	return payloadFields{}
+}
+
+// shownPayload is a payload as a person reads it, on one line.
+func shownPayload(p magpieclient.Payload) string {
+	switch p.Kind {
+	case magpieclient.PayloadJSON:
+		var compact bytes.Buffer
+		if json.Compact(&compact, p.Bytes) != nil {
+			return inert(string(p.Bytes))
+		}
+		return inert(compact.String())
+	case magpieclient.PayloadText:
+		return inert(string(p.Bytes))
+	case magpieclient.PayloadBytes:
+		return fmt.Sprintf("%d bytes", len(p.Bytes))
+	case magpieclient.PayloadNone:
+	}
+	return ""
 }
 
 // appendJSON appends the message as one line of JSON.
 func appendJSON(dst []byte, m *magpieclient.Message) ([]byte, error) {
 	line := messageLine{
-		Channel:   m.Channel,
-		Epoch:     m.Position.Epoch,
-		Offset:    m.Position.Offset,
-		MessageID: m.ID,
-		Key:       m.Key,
-		Publisher: m.Publisher,
-		Timestamp: m.Time.UnixMilli(),
-		Tags:      m.Tags,
-		Meta:      m.Meta,
-	}
-	switch m.Payload.Kind {
-	case magpieclient.PayloadJSON:
-		line.Data = m.Payload.Bytes
-	case magpieclient.PayloadText:
-		text := string(m.Payload.Bytes)
-		line.Text = &text
-	case magpieclient.PayloadBytes:
-		encoded := base64.StdEncoding.EncodeToString(m.Payload.Bytes)
-		line.Base64 = &encoded
-	case magpieclient.PayloadNone:
+		Channel:       m.Channel,
+		Epoch:         m.Position.Epoch,
+		Offset:        m.Position.Offset,
+		MessageID:     m.ID,
+		Key:           m.Key,
+		Publisher:     m.Publisher,
+		Timestamp:     m.Time.UnixMilli(),
+		Tags:          m.Tags,
+		Meta:          m.Meta,
+		payloadFields: fieldsOf(m.Payload),
 	}
 	out := bytes.NewBuffer(dst)
 	encoder := json.NewEncoder(out)
@@ -76,21 +104,7 @@ func appendPretty(dst []byte, m *magpieclient.Message) ([]byte, error) {
 	for _, name := range slices.Sorted(maps.Keys(m.Tags)) {
 		dst = fmt.Appendf(dst, " %s=%s", inert(name), inert(m.Tags[name]))
 	}
-	dst = append(dst, "  "...)
-	switch m.Payload.Kind {
-	case magpieclient.PayloadJSON:
-		var compact bytes.Buffer
-		if err := json.Compact(&compact, m.Payload.Bytes); err != nil {
-			return dst, fmt.Errorf("message %d of %s: %w", m.Position.Offset, m.Channel, err)
-		}
-		dst = append(dst, inert(compact.String())...)
-	case magpieclient.PayloadText:
-		dst = append(dst, inert(string(m.Payload.Bytes))...)
-	case magpieclient.PayloadBytes:
-		dst = fmt.Appendf(dst, "%d bytes", len(m.Payload.Bytes))
-	case magpieclient.PayloadNone:
-	}
-	return append(dst, '\n'), nil
+	return fmt.Appendf(dst, "  %s\n", shownPayload(m.Payload)), nil
 }
 
 // inert makes what a stranger wrote harmless on a terminal: one line, no escape sequences, no reversed text.

@@ -20,8 +20,8 @@ const (
 
 // CallOptions are the parts of a call that are not always there.
 type CallOptions struct {
-	// To is who is to answer: user:<id>, of whose sessions the first to answer counts, session:<id>, or channel:<name>,
-	// whose subscribers are all asked. When it is empty, one of those who serve the method answers.
+	// To is who is to answer: user:<id>, of whose sessions the first to answer counts, session:<id>, or channel:<name>, of
+	// which all subscribers but the caller are asked. When it is empty, one of those who serve the method answers.
 	To string
 	// Device leaves of a user's sessions only those on that device.
 	Device string

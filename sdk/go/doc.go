@@ -50,11 +50,28 @@
 //	options := magpieclient.HistoryOptions{From: magpieclient.Since(time.Now().Add(-time.Hour))}
 //	for event, err := range client.HistoryEvents(ctx, "order.update", options) {
 //
+// # Calls both ways
+//
+// [Client.Call] runs a method at a peer: at one of those who serve it, at a user, at a session, or at all subscribers of a
+// channel. [Client.Serve] answers the calls of a method, and [Client.Handle] those that are directed to this session or its
+// user:
+//
+//	service, err := client.Serve(ctx, "pricing.quote", func(ctx context.Context, r *magpieclient.Request) (magpieclient.Payload, error) {
+//		price, err := quote(ctx, r.Payload.Bytes)
+//		if err != nil {
+//			return magpieclient.Payload{}, err
+//		}
+//		return magpieclient.Value(price)
+//	}, magpieclient.ServeOptions{})
+//
+// A service comes back with the line. Calls do not: when either line breaks, the caller is told [CodeUnavailable], and
+// decides whether to call again.
+//
 // # Concurrency
 //
 // A Client may be used by any number of goroutines. Publishes are sent in the order in which [Client.PublishAsync] or
 // [Client.Publish] took them. A Subscription is read by one goroutine at a time; its other methods may be called by
-// any. The client keeps no reference to the slices and maps it is given.
+// any. Handlers run on goroutines of their own. The client keeps no reference to the slices and maps it is given.
 //
 // # Files
 //
@@ -65,7 +82,10 @@
 //	dispatch.go   what each frame of the gateway leads to
 //	request.go    what was asked and waits for its answer
 //	publish.go    Publish, PublishBatch, PublishAsync
-//	call.go       Call
+//	call.go       Call, and results that come in parts
+//	serve.go      Serve: methods that the gateway knows to be served here
+//	service.go    Handle, and how calls come to their handlers
+//	handler.go    one call at its handler
 //	history.go    pages of a channel's past
 //	subscribe.go  Subscription
 //	cursor.go     where a subscription stands: repeats, gaps, jumps

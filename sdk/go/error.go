@@ -34,12 +34,13 @@ const (
 	CodeUnauthenticated    Code = Code(wire.CodeUnauthenticated)
 )
 
-// Error is what the gateway answered instead of doing what was asked.
+// Error is what the gateway or a peer answered instead of doing what was asked. A [Handler] returns one to say why it
+// does not.
 type Error struct {
 	Code       Code
 	Message    string
 	Retryable  bool
-	RetryAfter time.Duration // how long the gateway asks to wait; 0 says nothing
+	RetryAfter time.Duration // how long to wait before asking again; 0 says nothing
 	Details    []byte        // a JSON value, or nil
 }
 

@@ -109,3 +109,88 @@ func ExampleSubscription_Position() {
 	// run 1: job 2
 	// run 1: job 3
 }
+
+// One program serves a method, and another calls it. The result comes in parts.
+func ExampleClient_Serve() {
+	url, stop := exampleGateway()
+	defer stop()
+	ctx := context.Background()
+	server, err := magpieclient.Dial(ctx, magpieclient.Options{URL: url})
+	if err != nil {
+		panic(err)
+	}
+	defer server.Close()
+	service, err := server.Serve(ctx, "text.words", func(ctx context.Context, r *magpieclient.Request) (magpieclient.Payload, error) {
+		words := strings.Fields(string(r.Payload.Bytes))
+		if len(words) == 0 {
+			return magpieclient.Payload{}, &magpieclient.Error{Code: magpieclient.CodeInvalidArgument, Message: "there is no word"}
+		}
+		for _, word := range words {
+			if err := r.Progress(ctx, magpieclient.Text(word)); err != nil {
+				return magpieclient.Payload{}, err // nobody waits any more
+			}
+		}
+		return magpieclient.Value(len(words))
+	}, magpieclient.ServeOptions{Concurrency: 8})
+	if err != nil {
+		panic(err)
+	}
+
+	caller, err := magpieclient.Dial(ctx, magpieclient.Options{URL: url})
+	if err != nil {
+		panic(err)
+	}
+	defer caller.Close()
+	printPart := magpieclient.CallOptions{OnProgress: func(part magpieclient.Payload) { fmt.Println("part:", string(part.Bytes)) }}
+	reply, err := caller.Call(ctx, "text.words", magpieclient.Text("to be or not"), printPart)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("words:", string(reply.Payload.Bytes))
+	_, err = caller.Call(ctx, "text.words", magpieclient.Text(""), magpieclient.CallOptions{})
+	fmt.Println(magpieclient.CodeOf(err))
+
+	if err := service.Close(ctx); err != nil { // waits for calls in hand
+		panic(err)
+	}
+	_, err = caller.Call(ctx, "text.words", magpieclient.Text("more"), magpieclient.CallOptions{})
+	fmt.Println(magpieclient.CodeOf(err))
+	// Output:
+	// part: to
+	// part: be
+	// part: or
+	// part: not
+	// words: 4
+	// invalid_argument
+	// not_found
+}
+
+// A session answers what is asked of its user: here, a question for whoever sits before it.
+func ExampleClient_Handle() {
+	url, stop := exampleGateway()
+	defer stop()
+	ctx := context.Background()
+	tab, err := magpieclient.Dial(ctx, magpieclient.Options{URL: url, Device: "phone"})
+	if err != nil {
+		panic(err)
+	}
+	defer tab.Close()
+	tab.Handle("ui.confirm", func(_ context.Context, r *magpieclient.Request) (magpieclient.Payload, error) {
+		fmt.Println("asked:", string(r.Payload.Bytes))
+		return magpieclient.Value(true)
+	})
+
+	backend, err := magpieclient.Dial(ctx, magpieclient.Options{URL: url})
+	if err != nil {
+		panic(err)
+	}
+	defer backend.Close()
+	reply, err := backend.Call(ctx, "ui.confirm", magpieclient.Text("Pay 9 euros?"), magpieclient.CallOptions{To: "user:dev", Device: "phone"})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("answered:", string(reply.Payload.Bytes))
+	// Output:
+	// asked: Pay 9 euros?
+	// answered: true
+}

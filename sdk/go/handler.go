@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 	"unicode/utf8"
@@ -127,7 +128,7 @@ func (r *Request) run() {
 	var answer wire.Body
 	defer func() {
 		if answer == nil {
-			r.log("a handler panicked", "panic", fmt.Sprint(recover()), "stack", string(debug.Stack()))
+			r.log().Error("a handler panicked", "panic", fmt.Sprint(recover()), "stack", string(debug.Stack()))
 			answer = r.failed()
 		}
 		r.answer(answer)
@@ -144,7 +145,7 @@ func (r *Request) outcome(payload Payload, err error) wire.Body {
 	if err == nil {
 		f := wire.Frame{RequestID: r.id, Body: &wire.Reply{Payload: payload.wire()}}
 		if refusal := r.unfit(&f, payload); refusal != nil {
-			r.log("a handler's result cannot be sent", "reason", refusal.Message)
+			r.log().Error("a handler's result cannot be sent", "reason", refusal.Message)
 			return refusal
 		}
 		return f.Body
@@ -158,7 +159,7 @@ func (r *Request) outcome(payload Payload, err error) wire.Body {
 	case ended != nil:
 		return wire.Errorf(wire.CodeUnavailable, "the peer that had the call of %q in hand leaves: it may have been carried out", r.Method)
 	}
-	r.log("a handler failed", "error", err)
+	r.log().Error("a handler failed", "error", err)
 	return r.failed()
 }
 
@@ -185,7 +186,7 @@ func (r *Request) failure(own *Error) *wire.Error {
 		body.Details = own.Details
 	}
 	if refusal := r.tooLarge(&wire.Frame{RequestID: r.id, Body: body}); refusal != nil {
-		r.log("a handler's error cannot be sent", "reason", refusal.Message)
+		r.log().Error("a handler's error cannot be sent", "reason", refusal.Message)
 		return refusal
 	}
 	return body
@@ -229,6 +230,6 @@ func (r *Request) answer(body wire.Body) {
 	r.end()
 }
 
-func (r *Request) log(what string, args ...any) {
-	r.service.client.log.Error(what, append(args, "method", r.Method, "caller", r.Caller.UserID)...)
+func (r *Request) log() *slog.Logger {
+	return r.service.client.log.With("method", r.Method, "caller", r.Caller.UserID)
 }
