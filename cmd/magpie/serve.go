@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -71,9 +70,6 @@ process at once.`,
 	return cmd
 }
 
-// gcPercent is how much garbage there may be beside what is in use.
-const gcPercent = 50
-
 func serve(ctx context.Context, env environment, flags serveFlags) error {
 	cfg, err := config.Load(flags.config, flags.override)
 	if err != nil {
@@ -90,14 +86,9 @@ func serve(ctx context.Context, env environment, flags serveFlags) error {
 	}
 	// With fewer processors than that a busy loop would keep handshakes and workers waiting.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), cfg.Loops+1))
-	// What handshakes leave behind lies among what their lines keep: the more of it there is between two collections, the
-	// more memory the lines take up in the end. Most of the heap are logs, which hold no pointers and are collected fast.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-
 	s, err := server.New(server.Options{
 		Config:  cfg,
+		Pace:    os.Getenv("GOGC") == "", // or somebody has paced it
 		Logger:  newLogger(env.stderr, cfg.Log),
 		Version: buildVersion(),
 		Console: web.Console(),

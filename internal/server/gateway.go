@@ -33,9 +33,9 @@ type Options struct {
 	Hooks  hub.Hooks      // what the embedding program wants to be asked, and told
 	// Authenticate is asked before the ways of the configuration, see auth.Before; nil: nobody is.
 	Authenticate func(ctx context.Context, token string) (*auth.Principal, error)
-
-	Version string // told to the console
-	Console fs.FS  // the console's files; nil: there is no console
+	Pace         bool   // have the server set how much garbage there may be: the process is its own
+	Version      string // told to the console
+	Console      fs.FS  // the console's files; nil: there is no console
 }
 
 // Gateway is a gateway without a listener: its routes are mounted by whoever embeds it. It is safe for concurrent

@@ -26,6 +26,7 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	sources  *sources
+	pace     bool
 }
 
 // New builds a server and binds its address, so that what is wrong with either is known before anything runs.
@@ -51,7 +52,7 @@ func newServer(opts Options, ln net.Listener) (*Server, error) {
 	if err := src.open(gateway); err != nil {
 		return nil, errors.Join(err, gateway.Shutdown(context.Background()))
 	}
-	s := &Server{gateway: gateway, listener: ln, sources: src, http: newHTTPServer(gateway)}
+	s := &Server{gateway: gateway, listener: ln, sources: src, http: newHTTPServer(gateway), pace: opts.Pace}
 	if opts.Config.TLS.Enabled() {
 		if err := s.secure(); err != nil {
 			return nil, errors.Join(err, gateway.Shutdown(context.Background()))
@@ -122,6 +123,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}()
 
 	go giveBack(sourcesCtx, s.gateway.hub.Metrics.SessionsOpened.Load, freeMemory)
+	if s.pace {
+		go pace(sourcesCtx, s.gateway.hub.Metrics.SessionsOpened.Load, setGarbage)
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- s.serve() }()
 	var err error
