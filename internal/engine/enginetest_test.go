@@ -9,7 +9,9 @@ import (
 )
 
 func TestMemory(t *testing.T) {
-	enginetest.Run(t, func(*testing.T) engine.Engine {
+	open := func(*testing.T) engine.Engine {
 		return engine.NewMemory(engine.MemoryOptions{Space: channel.NewSpace(channel.NewBudget(0), nil)})
-	})
+	}
+	enginetest.Run(t, open)
+	enginetest.RunList(t, open)
 }

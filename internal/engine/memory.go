@@ -48,7 +48,10 @@ type mapShard struct {
 	logs map[wire.ChannelName]*channel.Log
 }
 
-var _ Engine = (*Memory)(nil)
+var (
+	_ Engine = (*Memory)(nil)
+	_ Lister = (*Memory)(nil)
+)
 
 // NewMemory starts a memory engine; [Memory.Close] ends it.
 func NewMemory(opts MemoryOptions) *Memory {

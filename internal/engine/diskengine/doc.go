@@ -69,6 +69,7 @@
 //	relief.go     what leaves memory when the budget is spent
 //	cold.go       pages for cursors that are behind memory
 //	read.go       pages of records
+//	list.go       which channels there are
 //	workers.go    the goroutines that wait for the disk
 //	gate.go       the file system below Pebble: syncs left out, a full disk waited for
 //	failure.go    a store that cannot go on

@@ -31,6 +31,8 @@ type Engine struct {
 	overMax     atomic.Bool   // the directory is larger than it may be
 	diskBytes   atomic.Int64  // of the directory, when last looked
 
+	listing chan struct{} // one place, for whoever lists channels
+
 	sweepAt []byte // the sweeper's: the meta key to go on from
 	relief  engine.Relief
 
@@ -42,6 +44,7 @@ type Engine struct {
 var (
 	_ engine.Engine   = (*Engine)(nil)
 	_ engine.Preparer = (*Engine)(nil)
+	_ engine.Lister   = (*Engine)(nil)
 )
 
 // Append implements [engine.Engine].

@@ -22,11 +22,12 @@ var (
 func Open(opts Options) (*Engine, error) {
 	opts.complete()
 	e := &Engine{
-		opts:   opts,
-		gate:   newGate(opts.FS),
-		topics: newTopics(),
-		queue:  newQueue(),
-		stop:   make(chan struct{}),
+		opts:    opts,
+		gate:    newGate(opts.FS),
+		topics:  newTopics(),
+		queue:   newQueue(),
+		listing: make(chan struct{}, 1),
+		stop:    make(chan struct{}),
 	}
 	e.health = &health{logger: opts.Logger, failed: e.failed, ended: make(chan struct{})}
 	if err := e.openStore(); err != nil {

@@ -13,11 +13,13 @@ func TestEngine(t *testing.T) {
 		"synced": diskengine.Synced, "written": diskengine.Written, "memory": diskengine.Memory,
 	} {
 		t.Run(name, func(t *testing.T) {
-			enginetest.Run(t, func(t *testing.T) engine.Engine {
+			open := func(t *testing.T) engine.Engine {
 				d := newDisk()
 				d.options.Level = levels(level)
 				return d.Open(t)
-			})
+			}
+			enginetest.Run(t, open)
+			enginetest.RunList(t, open)
 		})
 	}
 }

@@ -151,6 +151,17 @@ func (ts *topics) unload(t *topic) {
 	}
 }
 
+// loaded returns the topic if it is loaded, and nil otherwise.
+func (ts *topics) loaded(name wire.ChannelName) *topic {
+	s := ts.shard(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.byName[name]; t != nil && t.loaded && t.err == nil {
+		return t
+	}
+	return nil
+}
+
 // all returns the topics that are loaded.
 func (ts *topics) all() []*topic {
 	var all []*topic

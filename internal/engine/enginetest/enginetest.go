@@ -1,10 +1,12 @@
 // Package enginetest is the behaviour that every [engine.Engine] shows, as one suite of tests. An engine's own tests
-// call [Run], those of one that outlives its process also [RunReopen], and add what is particular to it.
+// call [Run], those of one that lists its channels [RunList], those of one that outlives its process also [RunReopen], and
+// add what is particular to it.
 //
 //	enginetest.go  Run, and what the tests share
 //	append.go      numbering, idempotency, copies
 //	watch.go       logs to read, and being told of them
 //	read.go        pages, in both directions
+//	list.go        which channels there are
 //	reopen.go      what is there again after a restart
 //	together.go    many publishers and readers at once
 package enginetest
@@ -47,13 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := open(t)
-			defer func() {
-				ctx, cancel := context.WithTimeout(context.Background(), wait)
-				defer cancel()
-				if err := e.Close(ctx); err != nil {
-					t.Errorf("Close: %v", err)
-				}
-			}()
+			defer end(t, e)
 			test(t, e)
 		})
 	}

@@ -145,7 +145,7 @@ type SubscriptionLag struct {
 	// The messages in between.
 	Lag uint64 `protobuf:"varint,6,opt,name=lag,proto3" json:"lag,omitempty"`
 	// When the first of them was appended, in milliseconds since 1970; absent where it is on disk only.
-	Since         int64 `protobuf:"varint,7,opt,name=since,proto3" json:"since,omitempty"`
+	Since         *int64 `protobuf:"varint,7,opt,name=since,proto3,oneof" json:"since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -223,8 +223,1459 @@ func (x *SubscriptionLag) GetLag() uint64 {
 }
 
 func (x *SubscriptionLag) GetSince() int64 {
+	if x != nil && x.Since != nil {
+		return *x.Since
+	}
+	return 0
+}
+
+// BroadcastRequest is one message for several channels.
+type BroadcastRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Key       string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Tags      map[string]string      `protobuf:"bytes,3,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Meta      map[string]string      `protobuf:"bytes,4,rep,name=meta,proto3" json:"meta,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// At most 1,000, each of them once.
+	Channels []string `protobuf:"bytes,5,rep,name=channels,proto3" json:"channels,omitempty"`
+	// Types that are valid to be assigned to Payload:
+	//
+	//	*BroadcastRequest_Data
+	//	*BroadcastRequest_Text
+	//	*BroadcastRequest_Bytes
+	Payload       isBroadcastRequest_Payload `protobuf_oneof:"payload"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BroadcastRequest) Reset() {
+	*x = BroadcastRequest{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BroadcastRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BroadcastRequest) ProtoMessage() {}
+
+func (x *BroadcastRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BroadcastRequest.ProtoReflect.Descriptor instead.
+func (*BroadcastRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *BroadcastRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *BroadcastRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *BroadcastRequest) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *BroadcastRequest) GetMeta() map[string]string {
+	if x != nil {
+		return x.Meta
+	}
+	return nil
+}
+
+func (x *BroadcastRequest) GetChannels() []string {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+func (x *BroadcastRequest) GetPayload() isBroadcastRequest_Payload {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *BroadcastRequest) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Payload.(*BroadcastRequest_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *BroadcastRequest) GetText() string {
+	if x != nil {
+		if x, ok := x.Payload.(*BroadcastRequest_Text); ok {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+func (x *BroadcastRequest) GetBytes() []byte {
+	if x != nil {
+		if x, ok := x.Payload.(*BroadcastRequest_Bytes); ok {
+			return x.Bytes
+		}
+	}
+	return nil
+}
+
+type isBroadcastRequest_Payload interface {
+	isBroadcastRequest_Payload()
+}
+
+type BroadcastRequest_Data struct {
+	Data []byte `protobuf:"bytes,13,opt,name=data,proto3,oneof"`
+}
+
+type BroadcastRequest_Text struct {
+	Text string `protobuf:"bytes,14,opt,name=text,proto3,oneof"`
+}
+
+type BroadcastRequest_Bytes struct {
+	Bytes []byte `protobuf:"bytes,15,opt,name=bytes,proto3,oneof"`
+}
+
+func (*BroadcastRequest_Data) isBroadcastRequest_Payload() {}
+
+func (*BroadcastRequest_Text) isBroadcastRequest_Payload() {}
+
+func (*BroadcastRequest_Bytes) isBroadcastRequest_Payload() {}
+
+// BroadcastResponse tells of each channel where the message stands, or why it was not taken.
+type BroadcastResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the channels.
+	Results       []*PublishResult `protobuf:"bytes,3,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BroadcastResponse) Reset() {
+	*x = BroadcastResponse{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BroadcastResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BroadcastResponse) ProtoMessage() {}
+
+func (x *BroadcastResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BroadcastResponse.ProtoReflect.Descriptor instead.
+func (*BroadcastResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BroadcastResponse) GetResults() []*PublishResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// SendRequest is a message for a user.
+type SendRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Key       string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Tags      map[string]string      `protobuf:"bytes,3,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Meta      map[string]string      `protobuf:"bytes,4,rep,name=meta,proto3" json:"meta,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	UserId    string                 `protobuf:"bytes,5,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Types that are valid to be assigned to Payload:
+	//
+	//	*SendRequest_Data
+	//	*SendRequest_Text
+	//	*SendRequest_Bytes
+	Payload       isSendRequest_Payload `protobuf_oneof:"payload"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendRequest) Reset() {
+	*x = SendRequest{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendRequest) ProtoMessage() {}
+
+func (x *SendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
+func (*SendRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SendRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *SendRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *SendRequest) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *SendRequest) GetMeta() map[string]string {
+	if x != nil {
+		return x.Meta
+	}
+	return nil
+}
+
+func (x *SendRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *SendRequest) GetPayload() isSendRequest_Payload {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *SendRequest) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Payload.(*SendRequest_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *SendRequest) GetText() string {
+	if x != nil {
+		if x, ok := x.Payload.(*SendRequest_Text); ok {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+func (x *SendRequest) GetBytes() []byte {
+	if x != nil {
+		if x, ok := x.Payload.(*SendRequest_Bytes); ok {
+			return x.Bytes
+		}
+	}
+	return nil
+}
+
+type isSendRequest_Payload interface {
+	isSendRequest_Payload()
+}
+
+type SendRequest_Data struct {
+	Data []byte `protobuf:"bytes,13,opt,name=data,proto3,oneof"`
+}
+
+type SendRequest_Text struct {
+	Text string `protobuf:"bytes,14,opt,name=text,proto3,oneof"`
+}
+
+type SendRequest_Bytes struct {
+	Bytes []byte `protobuf:"bytes,15,opt,name=bytes,proto3,oneof"`
+}
+
+func (*SendRequest_Data) isSendRequest_Payload() {}
+
+func (*SendRequest_Text) isSendRequest_Payload() {}
+
+func (*SendRequest_Bytes) isSendRequest_Payload() {}
+
+// SendResponse tells where the message stands in the user's channel. Its numbers are those of PublishResponse.
+type SendResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Position *Position              `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
+	// The message was there already; position is that of the first.
+	Duplicate     bool `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendResponse) Reset() {
+	*x = SendResponse{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendResponse) ProtoMessage() {}
+
+func (x *SendResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
+func (*SendResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SendResponse) GetPosition() *Position {
+	if x != nil {
+		return x.Position
+	}
+	return nil
+}
+
+func (x *SendResponse) GetDuplicate() bool {
+	if x != nil {
+		return x.Duplicate
+	}
+	return false
+}
+
+// ChannelsRequest asks for a page of the channels.
+type ChannelsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those that it covers: words with dots between them, * for any one word, a last > for the rest. Absent: all.
+	Pattern string `protobuf:"bytes,1,opt,name=pattern,proto3" json:"pattern,omitempty"`
+	// How many at most: 100 where it is absent, and no more than 1,000.
+	Limit int64 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Only those whose names come after this one: the next of the page before.
+	After         string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChannelsRequest) Reset() {
+	*x = ChannelsRequest{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChannelsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChannelsRequest) ProtoMessage() {}
+
+func (x *ChannelsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChannelsRequest.ProtoReflect.Descriptor instead.
+func (*ChannelsRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ChannelsRequest) GetPattern() string {
+	if x != nil {
+		return x.Pattern
+	}
+	return ""
+}
+
+func (x *ChannelsRequest) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ChannelsRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+// ChannelsResponse is a page of the channels.
+type ChannelsResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Channels []*ChannelInfo         `protobuf:"bytes,1,rep,name=channels,proto3" json:"channels,omitempty"`
+	// What to ask for the next page with; absent at the end.
+	Next *string `protobuf:"bytes,2,opt,name=next,proto3,oneof" json:"next,omitempty"`
+	// How many channels there are that the pattern covers, on all pages.
+	Total         int64 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChannelsResponse) Reset() {
+	*x = ChannelsResponse{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChannelsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChannelsResponse) ProtoMessage() {}
+
+func (x *ChannelsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChannelsResponse.ProtoReflect.Descriptor instead.
+func (*ChannelsResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ChannelsResponse) GetChannels() []*ChannelInfo {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+func (x *ChannelsResponse) GetNext() string {
+	if x != nil && x.Next != nil {
+		return *x.Next
+	}
+	return ""
+}
+
+func (x *ChannelsResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+// ChannelInfo is how a channel stands.
+type ChannelInfo struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Absent of a channel on disk that goes on under a new one as soon as somebody uses it.
+	Epoch *string `protobuf:"bytes,2,opt,name=epoch,proto3,oneof" json:"epoch,omitempty"`
+	// The oldest offset kept, tail + 1 when nothing is, and the newest offset there is.
+	Head uint64 `protobuf:"varint,3,opt,name=head,proto3" json:"head,omitempty"`
+	Tail uint64 `protobuf:"varint,4,opt,name=tail,proto3" json:"tail,omitempty"`
+	// How many messages are kept, and how large they are as the gateway keeps them.
+	Messages uint64 `protobuf:"varint,5,opt,name=messages,proto3" json:"messages,omitempty"`
+	Bytes    uint64 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// The subscriptions that sessions of the node have to it.
+	Subscribers   int64 `protobuf:"varint,7,opt,name=subscribers,proto3" json:"subscribers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChannelInfo) Reset() {
+	*x = ChannelInfo{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChannelInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChannelInfo) ProtoMessage() {}
+
+func (x *ChannelInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChannelInfo.ProtoReflect.Descriptor instead.
+func (*ChannelInfo) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ChannelInfo) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *ChannelInfo) GetEpoch() string {
+	if x != nil && x.Epoch != nil {
+		return *x.Epoch
+	}
+	return ""
+}
+
+func (x *ChannelInfo) GetHead() uint64 {
+	if x != nil {
+		return x.Head
+	}
+	return 0
+}
+
+func (x *ChannelInfo) GetTail() uint64 {
+	if x != nil {
+		return x.Tail
+	}
+	return 0
+}
+
+func (x *ChannelInfo) GetMessages() uint64 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
+func (x *ChannelInfo) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *ChannelInfo) GetSubscribers() int64 {
+	if x != nil {
+		return x.Subscribers
+	}
+	return 0
+}
+
+// SessionsRequest asks for a page of the sessions.
+type SessionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those of this user, and only those that have subscribed this channel; of all where they are absent.
+	UserId  string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Channel string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
+	// How many at most: 100 where it is absent, and no more than 1,000.
+	Limit int64 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	// The next of the page before.
+	After         string `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionsRequest) Reset() {
+	*x = SessionsRequest{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionsRequest) ProtoMessage() {}
+
+func (x *SessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionsRequest.ProtoReflect.Descriptor instead.
+func (*SessionsRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SessionsRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *SessionsRequest) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *SessionsRequest) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *SessionsRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+// SessionsResponse is a page of the sessions, in an order of the node's own.
+type SessionsResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Sessions []*SessionInfo         `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	// What to ask for the next page with; absent at the end.
+	Next *string `protobuf:"bytes,2,opt,name=next,proto3,oneof" json:"next,omitempty"`
+	// How many sessions there are of those that were asked for, on all pages.
+	Total         int64 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionsResponse) Reset() {
+	*x = SessionsResponse{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionsResponse) ProtoMessage() {}
+
+func (x *SessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionsResponse.ProtoReflect.Descriptor instead.
+func (*SessionsResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SessionsResponse) GetSessions() []*SessionInfo {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+func (x *SessionsResponse) GetNext() string {
+	if x != nil && x.Next != nil {
+		return *x.Next
+	}
+	return ""
+}
+
+func (x *SessionsResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+// SessionInfo is a session that has a line.
+type SessionInfo struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	SessionId string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	UserId    string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// What its credential says of it: the device, and the id of the token or the name of the key.
+	Device  *string `protobuf:"bytes,3,opt,name=device,proto3,oneof" json:"device,omitempty"`
+	TokenId *string `protobuf:"bytes,4,opt,name=token_id,json=tokenId,proto3,oneof" json:"token_id,omitempty"`
+	// Since when it has its line, and when something was last heard on it, in milliseconds since 1970.
+	Since      int64 `protobuf:"varint,5,opt,name=since,proto3" json:"since,omitempty"`
+	LastActive int64 `protobuf:"varint,6,opt,name=last_active,json=lastActive,proto3" json:"last_active,omitempty"`
+	// How many channels it has subscribed.
+	Subscriptions int64 `protobuf:"varint,7,opt,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	// The methods that it serves.
+	Serves []string `protobuf:"bytes,8,rep,name=serves,proto3" json:"serves,omitempty"`
+	// How it is connected, such as websocket, and what its frames are written in: json or protobuf.
+	Transport     string `protobuf:"bytes,9,opt,name=transport,proto3" json:"transport,omitempty"`
+	Format        string `protobuf:"bytes,10,opt,name=format,proto3" json:"format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionInfo) Reset() {
+	*x = SessionInfo{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionInfo) ProtoMessage() {}
+
+func (x *SessionInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
+func (*SessionInfo) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SessionInfo) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetDevice() string {
+	if x != nil && x.Device != nil {
+		return *x.Device
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetTokenId() string {
+	if x != nil && x.TokenId != nil {
+		return *x.TokenId
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetSince() int64 {
 	if x != nil {
 		return x.Since
+	}
+	return 0
+}
+
+func (x *SessionInfo) GetLastActive() int64 {
+	if x != nil {
+		return x.LastActive
+	}
+	return 0
+}
+
+func (x *SessionInfo) GetSubscriptions() int64 {
+	if x != nil {
+		return x.Subscriptions
+	}
+	return 0
+}
+
+func (x *SessionInfo) GetServes() []string {
+	if x != nil {
+		return x.Serves
+	}
+	return nil
+}
+
+func (x *SessionInfo) GetTransport() string {
+	if x != nil {
+		return x.Transport
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+// DisconnectRequest names the sessions to end, in exactly one way.
+type DisconnectRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	SessionId string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	UserId    string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// All sessions of one token, by its id (the claim jti), or of an API key, by its name.
+	TokenId string `protobuf:"bytes,3,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	// Told to the clients; at most 120 bytes.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The clients are asked to connect again (close code 4010), and not to stay away (4503).
+	MayReturn     bool `protobuf:"varint,5,opt,name=may_return,json=mayReturn,proto3" json:"may_return,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisconnectRequest) Reset() {
+	*x = DisconnectRequest{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisconnectRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisconnectRequest) ProtoMessage() {}
+
+func (x *DisconnectRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisconnectRequest.ProtoReflect.Descriptor instead.
+func (*DisconnectRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DisconnectRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *DisconnectRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *DisconnectRequest) GetTokenId() string {
+	if x != nil {
+		return x.TokenId
+	}
+	return ""
+}
+
+func (x *DisconnectRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DisconnectRequest) GetMayReturn() bool {
+	if x != nil {
+		return x.MayReturn
+	}
+	return false
+}
+
+// DisconnectResponse tells how many sessions were ended.
+type DisconnectResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sessions      int64                  `protobuf:"varint,1,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisconnectResponse) Reset() {
+	*x = DisconnectResponse{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisconnectResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisconnectResponse) ProtoMessage() {}
+
+func (x *DisconnectResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisconnectResponse.ProtoReflect.Descriptor instead.
+func (*DisconnectResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *DisconnectResponse) GetSessions() int64 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+// SubscribeRequest names the sessions that are to have a subscription, in exactly one way.
+type SubscribeRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	SessionId string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	UserId    string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Channel   string                 `protobuf:"bytes,3,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Where it begins. Absent: from now, and sessions that have subscribed the channel already go on as they are.
+	From          *Start `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscribeRequest) Reset() {
+	*x = SubscribeRequest{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscribeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscribeRequest) ProtoMessage() {}
+
+func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscribeRequest.ProtoReflect.Descriptor instead.
+func (*SubscribeRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SubscribeRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *SubscribeRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *SubscribeRequest) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *SubscribeRequest) GetFrom() *Start {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+// SubscribeResponse tells how many sessions have the subscription now.
+type SubscribeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sessions      int64                  `protobuf:"varint,1,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscribeResponse) Reset() {
+	*x = SubscribeResponse{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscribeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscribeResponse) ProtoMessage() {}
+
+func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscribeResponse.ProtoReflect.Descriptor instead.
+func (*SubscribeResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SubscribeResponse) GetSessions() int64 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+// UnsubscribeRequest names the sessions whose subscription is to end, in exactly one way.
+type UnsubscribeRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	SessionId string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	UserId    string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Channel   string                 `protobuf:"bytes,3,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Told to the clients; at most 120 bytes.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnsubscribeRequest) Reset() {
+	*x = UnsubscribeRequest{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnsubscribeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnsubscribeRequest) ProtoMessage() {}
+
+func (x *UnsubscribeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnsubscribeRequest.ProtoReflect.Descriptor instead.
+func (*UnsubscribeRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *UnsubscribeRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *UnsubscribeRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *UnsubscribeRequest) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *UnsubscribeRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// UnsubscribeResponse tells how many subscriptions were ended.
+type UnsubscribeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sessions      int64                  `protobuf:"varint,1,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnsubscribeResponse) Reset() {
+	*x = UnsubscribeResponse{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnsubscribeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnsubscribeResponse) ProtoMessage() {}
+
+func (x *UnsubscribeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnsubscribeResponse.ProtoReflect.Descriptor instead.
+func (*UnsubscribeResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *UnsubscribeResponse) GetSessions() int64 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+// NodeRequest asks how a node stands.
+type NodeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeRequest) Reset() {
+	*x = NodeRequest{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeRequest) ProtoMessage() {}
+
+func (x *NodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeRequest.ProtoReflect.Descriptor instead.
+func (*NodeRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{19}
+}
+
+// NodeResponse is how a node stands.
+type NodeResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	NodeId  string                 `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	Version string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Milliseconds since 1970.
+	StartedAt     int64 `protobuf:"varint,3,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	ServerTime    int64 `protobuf:"varint,4,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`
+	Sessions      int64 `protobuf:"varint,5,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	Subscriptions int64 `protobuf:"varint,6,opt,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	// The channels in memory, and what they cost there.
+	Channels    int64 `protobuf:"varint,7,opt,name=channels,proto3" json:"channels,omitempty"`
+	MemoryBytes int64 `protobuf:"varint,8,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
+	// Absent where there is none.
+	MemoryLimit *int64 `protobuf:"varint,9,opt,name=memory_limit,json=memoryLimit,proto3,oneof" json:"memory_limit,omitempty"`
+	Draining    bool   `protobuf:"varint,10,opt,name=draining,proto3" json:"draining,omitempty"`
+	// In the order of their names.
+	Methods       []*MethodInfo `protobuf:"bytes,11,rep,name=methods,proto3" json:"methods,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeResponse) Reset() {
+	*x = NodeResponse{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeResponse) ProtoMessage() {}
+
+func (x *NodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeResponse.ProtoReflect.Descriptor instead.
+func (*NodeResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *NodeResponse) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *NodeResponse) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *NodeResponse) GetStartedAt() int64 {
+	if x != nil {
+		return x.StartedAt
+	}
+	return 0
+}
+
+func (x *NodeResponse) GetServerTime() int64 {
+	if x != nil {
+		return x.ServerTime
+	}
+	return 0
+}
+
+func (x *NodeResponse) GetSessions() int64 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+func (x *NodeResponse) GetSubscriptions() int64 {
+	if x != nil {
+		return x.Subscriptions
+	}
+	return 0
+}
+
+func (x *NodeResponse) GetChannels() int64 {
+	if x != nil {
+		return x.Channels
+	}
+	return 0
+}
+
+func (x *NodeResponse) GetMemoryBytes() int64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+func (x *NodeResponse) GetMemoryLimit() int64 {
+	if x != nil && x.MemoryLimit != nil {
+		return *x.MemoryLimit
+	}
+	return 0
+}
+
+func (x *NodeResponse) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
+func (x *NodeResponse) GetMethods() []*MethodInfo {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+// MethodInfo is a method that is served.
+type MethodInfo struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Method string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// The sessions that serve it, and the handlers in the gateway's own process.
+	Servers       int64 `protobuf:"varint,2,opt,name=servers,proto3" json:"servers,omitempty"`
+	InFlight      int64 `protobuf:"varint,3,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
+	Queued        int64 `protobuf:"varint,4,opt,name=queued,proto3" json:"queued,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MethodInfo) Reset() {
+	*x = MethodInfo{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MethodInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MethodInfo) ProtoMessage() {}
+
+func (x *MethodInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MethodInfo.ProtoReflect.Descriptor instead.
+func (*MethodInfo) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *MethodInfo) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *MethodInfo) GetServers() int64 {
+	if x != nil {
+		return x.Servers
+	}
+	return 0
+}
+
+func (x *MethodInfo) GetInFlight() int64 {
+	if x != nil {
+		return x.InFlight
+	}
+	return 0
+}
+
+func (x *MethodInfo) GetQueued() int64 {
+	if x != nil {
+		return x.Queued
 	}
 	return 0
 }
@@ -239,7 +1690,7 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\x05limit\x18\x02 \x01(\x03R\x05limit\"o\n" +
 	"\x15SubscriptionsResponse\x12@\n" +
 	"\rsubscriptions\x18\x01 \x03(\v2\x1a.magpie.v1.SubscriptionLagR\rsubscriptions\x12\x14\n" +
-	"\x05total\x18\x02 \x01(\x03R\x05total\"\xd0\x01\n" +
+	"\x05total\x18\x02 \x01(\x03R\x05total\"\xdf\x01\n" +
 	"\x0fSubscriptionLag\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x17\n" +
@@ -247,12 +1698,154 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\achannel\x18\x03 \x01(\tR\achannel\x12/\n" +
 	"\bposition\x18\x04 \x01(\v2\x13.magpie.v1.PositionR\bposition\x12\x12\n" +
 	"\x04tail\x18\x05 \x01(\x04R\x04tail\x12\x10\n" +
-	"\x03lag\x18\x06 \x01(\x04R\x03lag\x12\x14\n" +
-	"\x05since\x18\a \x01(\x03R\x05since2\xe8\x01\n" +
+	"\x03lag\x18\x06 \x01(\x04R\x03lag\x12\x19\n" +
+	"\x05since\x18\a \x01(\x03H\x00R\x05since\x88\x01\x01B\b\n" +
+	"\x06_since\"\x96\x03\n" +
+	"\x10BroadcastRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x129\n" +
+	"\x04tags\x18\x03 \x03(\v2%.magpie.v1.BroadcastRequest.TagsEntryR\x04tags\x129\n" +
+	"\x04meta\x18\x04 \x03(\v2%.magpie.v1.BroadcastRequest.MetaEntryR\x04meta\x12\x1a\n" +
+	"\bchannels\x18\x05 \x03(\tR\bchannels\x12\x14\n" +
+	"\x04data\x18\r \x01(\fH\x00R\x04data\x12\x14\n" +
+	"\x04text\x18\x0e \x01(\tH\x00R\x04text\x12\x16\n" +
+	"\x05bytes\x18\x0f \x01(\fH\x00R\x05bytes\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a7\n" +
+	"\tMetaEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
+	"\apayload\"S\n" +
+	"\x11BroadcastResponse\x122\n" +
+	"\aresults\x18\x03 \x03(\v2\x18.magpie.v1.PublishResultR\aresultsJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"\x84\x03\n" +
+	"\vSendRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x124\n" +
+	"\x04tags\x18\x03 \x03(\v2 .magpie.v1.SendRequest.TagsEntryR\x04tags\x124\n" +
+	"\x04meta\x18\x04 \x03(\v2 .magpie.v1.SendRequest.MetaEntryR\x04meta\x12\x17\n" +
+	"\auser_id\x18\x05 \x01(\tR\x06userId\x12\x14\n" +
+	"\x04data\x18\r \x01(\fH\x00R\x04data\x12\x14\n" +
+	"\x04text\x18\x0e \x01(\tH\x00R\x04text\x12\x16\n" +
+	"\x05bytes\x18\x0f \x01(\fH\x00R\x05bytes\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a7\n" +
+	"\tMetaEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
+	"\apayload\"]\n" +
+	"\fSendResponse\x12/\n" +
+	"\bposition\x18\x01 \x01(\v2\x13.magpie.v1.PositionR\bposition\x12\x1c\n" +
+	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"W\n" +
+	"\x0fChannelsRequest\x12\x18\n" +
+	"\apattern\x18\x01 \x01(\tR\apattern\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x03R\x05limit\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\"~\n" +
+	"\x10ChannelsResponse\x122\n" +
+	"\bchannels\x18\x01 \x03(\v2\x16.magpie.v1.ChannelInfoR\bchannels\x12\x17\n" +
+	"\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05totalB\a\n" +
+	"\x05_next\"\xc8\x01\n" +
+	"\vChannelInfo\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\x12\x19\n" +
+	"\x05epoch\x18\x02 \x01(\tH\x00R\x05epoch\x88\x01\x01\x12\x12\n" +
+	"\x04head\x18\x03 \x01(\x04R\x04head\x12\x12\n" +
+	"\x04tail\x18\x04 \x01(\x04R\x04tail\x12\x1a\n" +
+	"\bmessages\x18\x05 \x01(\x04R\bmessages\x12\x14\n" +
+	"\x05bytes\x18\x06 \x01(\x04R\x05bytes\x12 \n" +
+	"\vsubscribers\x18\a \x01(\x03R\vsubscribersB\b\n" +
+	"\x06_epoch\"p\n" +
+	"\x0fSessionsRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x18\n" +
+	"\achannel\x18\x02 \x01(\tR\achannel\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\x03R\x05limit\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\tR\x05after\"~\n" +
+	"\x10SessionsResponse\x122\n" +
+	"\bsessions\x18\x01 \x03(\v2\x16.magpie.v1.SessionInfoR\bsessions\x12\x17\n" +
+	"\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05totalB\a\n" +
+	"\x05_next\"\xc5\x02\n" +
+	"\vSessionInfo\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x1b\n" +
+	"\x06device\x18\x03 \x01(\tH\x00R\x06device\x88\x01\x01\x12\x1e\n" +
+	"\btoken_id\x18\x04 \x01(\tH\x01R\atokenId\x88\x01\x01\x12\x14\n" +
+	"\x05since\x18\x05 \x01(\x03R\x05since\x12\x1f\n" +
+	"\vlast_active\x18\x06 \x01(\x03R\n" +
+	"lastActive\x12$\n" +
+	"\rsubscriptions\x18\a \x01(\x03R\rsubscriptions\x12\x16\n" +
+	"\x06serves\x18\b \x03(\tR\x06serves\x12\x1c\n" +
+	"\ttransport\x18\t \x01(\tR\ttransport\x12\x16\n" +
+	"\x06format\x18\n" +
+	" \x01(\tR\x06formatB\t\n" +
+	"\a_deviceB\v\n" +
+	"\t_token_id\"\x9d\x01\n" +
+	"\x11DisconnectRequest\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x19\n" +
+	"\btoken_id\x18\x03 \x01(\tR\atokenId\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1d\n" +
+	"\n" +
+	"may_return\x18\x05 \x01(\bR\tmayReturn\"0\n" +
+	"\x12DisconnectResponse\x12\x1a\n" +
+	"\bsessions\x18\x01 \x01(\x03R\bsessions\"\x8a\x01\n" +
+	"\x10SubscribeRequest\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x18\n" +
+	"\achannel\x18\x03 \x01(\tR\achannel\x12$\n" +
+	"\x04from\x18\x04 \x01(\v2\x10.magpie.v1.StartR\x04from\"/\n" +
+	"\x11SubscribeResponse\x12\x1a\n" +
+	"\bsessions\x18\x01 \x01(\x03R\bsessions\"~\n" +
+	"\x12UnsubscribeRequest\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x18\n" +
+	"\achannel\x18\x03 \x01(\tR\achannel\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"1\n" +
+	"\x13UnsubscribeResponse\x12\x1a\n" +
+	"\bsessions\x18\x01 \x01(\x03R\bsessions\"\r\n" +
+	"\vNodeRequest\"\x88\x03\n" +
+	"\fNodeResponse\x12\x17\n" +
+	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1d\n" +
+	"\n" +
+	"started_at\x18\x03 \x01(\x03R\tstartedAt\x12\x1f\n" +
+	"\vserver_time\x18\x04 \x01(\x03R\n" +
+	"serverTime\x12\x1a\n" +
+	"\bsessions\x18\x05 \x01(\x03R\bsessions\x12$\n" +
+	"\rsubscriptions\x18\x06 \x01(\x03R\rsubscriptions\x12\x1a\n" +
+	"\bchannels\x18\a \x01(\x03R\bchannels\x12!\n" +
+	"\fmemory_bytes\x18\b \x01(\x03R\vmemoryBytes\x12&\n" +
+	"\fmemory_limit\x18\t \x01(\x03H\x00R\vmemoryLimit\x88\x01\x01\x12\x1a\n" +
+	"\bdraining\x18\n" +
+	" \x01(\bR\bdraining\x12/\n" +
+	"\amethods\x18\v \x03(\v2\x15.magpie.v1.MethodInfoR\amethodsB\x0f\n" +
+	"\r_memory_limit\"s\n" +
+	"\n" +
+	"MethodInfo\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x18\n" +
+	"\aservers\x18\x02 \x01(\x03R\aservers\x12\x1b\n" +
+	"\tin_flight\x18\x03 \x01(\x03R\binFlight\x12\x16\n" +
+	"\x06queued\x18\x04 \x01(\x03R\x06queued2\x8d\x06\n" +
 	"\x0eGatewayService\x12@\n" +
 	"\aPublish\x12\x19.magpie.v1.PublishRequest\x1a\x1a.magpie.v1.PublishResponse\x12@\n" +
 	"\aHistory\x12\x19.magpie.v1.HistoryRequest\x1a\x1a.magpie.v1.HistoryResponse\x12R\n" +
-	"\rSubscriptions\x12\x1f.magpie.v1.SubscriptionsRequest\x1a .magpie.v1.SubscriptionsResponseBg\n" +
+	"\rSubscriptions\x12\x1f.magpie.v1.SubscriptionsRequest\x1a .magpie.v1.SubscriptionsResponse\x12F\n" +
+	"\tBroadcast\x12\x1b.magpie.v1.BroadcastRequest\x1a\x1c.magpie.v1.BroadcastResponse\x127\n" +
+	"\x04Send\x12\x16.magpie.v1.SendRequest\x1a\x17.magpie.v1.SendResponse\x12C\n" +
+	"\bChannels\x12\x1a.magpie.v1.ChannelsRequest\x1a\x1b.magpie.v1.ChannelsResponse\x12C\n" +
+	"\bSessions\x12\x1a.magpie.v1.SessionsRequest\x1a\x1b.magpie.v1.SessionsResponse\x12I\n" +
+	"\n" +
+	"Disconnect\x12\x1c.magpie.v1.DisconnectRequest\x1a\x1d.magpie.v1.DisconnectResponse\x12F\n" +
+	"\tSubscribe\x12\x1b.magpie.v1.SubscribeRequest\x1a\x1c.magpie.v1.SubscribeResponse\x12L\n" +
+	"\vUnsubscribe\x12\x1d.magpie.v1.UnsubscribeRequest\x1a\x1e.magpie.v1.UnsubscribeResponse\x127\n" +
+	"\x04Node\x12\x16.magpie.v1.NodeRequest\x1a\x17.magpie.v1.NodeResponseBg\n" +
 	"\"io.github.magpiebridge.protocol.v1P\x01Z?github.com/magpie-bridge/magpie/protocol/gen/magpie/v1;magpiev1b\x06proto3"
 
 var (
@@ -267,31 +1860,82 @@ func file_magpie_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_magpie_v1_gateway_proto_rawDescData
 }
 
-var file_magpie_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_magpie_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_magpie_v1_gateway_proto_goTypes = []any{
 	(*SubscriptionsRequest)(nil),  // 0: magpie.v1.SubscriptionsRequest
 	(*SubscriptionsResponse)(nil), // 1: magpie.v1.SubscriptionsResponse
 	(*SubscriptionLag)(nil),       // 2: magpie.v1.SubscriptionLag
-	(*Position)(nil),              // 3: magpie.v1.Position
-	(*PublishRequest)(nil),        // 4: magpie.v1.PublishRequest
-	(*HistoryRequest)(nil),        // 5: magpie.v1.HistoryRequest
-	(*PublishResponse)(nil),       // 6: magpie.v1.PublishResponse
-	(*HistoryResponse)(nil),       // 7: magpie.v1.HistoryResponse
+	(*BroadcastRequest)(nil),      // 3: magpie.v1.BroadcastRequest
+	(*BroadcastResponse)(nil),     // 4: magpie.v1.BroadcastResponse
+	(*SendRequest)(nil),           // 5: magpie.v1.SendRequest
+	(*SendResponse)(nil),          // 6: magpie.v1.SendResponse
+	(*ChannelsRequest)(nil),       // 7: magpie.v1.ChannelsRequest
+	(*ChannelsResponse)(nil),      // 8: magpie.v1.ChannelsResponse
+	(*ChannelInfo)(nil),           // 9: magpie.v1.ChannelInfo
+	(*SessionsRequest)(nil),       // 10: magpie.v1.SessionsRequest
+	(*SessionsResponse)(nil),      // 11: magpie.v1.SessionsResponse
+	(*SessionInfo)(nil),           // 12: magpie.v1.SessionInfo
+	(*DisconnectRequest)(nil),     // 13: magpie.v1.DisconnectRequest
+	(*DisconnectResponse)(nil),    // 14: magpie.v1.DisconnectResponse
+	(*SubscribeRequest)(nil),      // 15: magpie.v1.SubscribeRequest
+	(*SubscribeResponse)(nil),     // 16: magpie.v1.SubscribeResponse
+	(*UnsubscribeRequest)(nil),    // 17: magpie.v1.UnsubscribeRequest
+	(*UnsubscribeResponse)(nil),   // 18: magpie.v1.UnsubscribeResponse
+	(*NodeRequest)(nil),           // 19: magpie.v1.NodeRequest
+	(*NodeResponse)(nil),          // 20: magpie.v1.NodeResponse
+	(*MethodInfo)(nil),            // 21: magpie.v1.MethodInfo
+	nil,                           // 22: magpie.v1.BroadcastRequest.TagsEntry
+	nil,                           // 23: magpie.v1.BroadcastRequest.MetaEntry
+	nil,                           // 24: magpie.v1.SendRequest.TagsEntry
+	nil,                           // 25: magpie.v1.SendRequest.MetaEntry
+	(*Position)(nil),              // 26: magpie.v1.Position
+	(*PublishResult)(nil),         // 27: magpie.v1.PublishResult
+	(*Start)(nil),                 // 28: magpie.v1.Start
+	(*PublishRequest)(nil),        // 29: magpie.v1.PublishRequest
+	(*HistoryRequest)(nil),        // 30: magpie.v1.HistoryRequest
+	(*PublishResponse)(nil),       // 31: magpie.v1.PublishResponse
+	(*HistoryResponse)(nil),       // 32: magpie.v1.HistoryResponse
 }
 var file_magpie_v1_gateway_proto_depIdxs = []int32{
-	2, // 0: magpie.v1.SubscriptionsResponse.subscriptions:type_name -> magpie.v1.SubscriptionLag
-	3, // 1: magpie.v1.SubscriptionLag.position:type_name -> magpie.v1.Position
-	4, // 2: magpie.v1.GatewayService.Publish:input_type -> magpie.v1.PublishRequest
-	5, // 3: magpie.v1.GatewayService.History:input_type -> magpie.v1.HistoryRequest
-	0, // 4: magpie.v1.GatewayService.Subscriptions:input_type -> magpie.v1.SubscriptionsRequest
-	6, // 5: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
-	7, // 6: magpie.v1.GatewayService.History:output_type -> magpie.v1.HistoryResponse
-	1, // 7: magpie.v1.GatewayService.Subscriptions:output_type -> magpie.v1.SubscriptionsResponse
-	5, // [5:8] is the sub-list for method output_type
-	2, // [2:5] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	2,  // 0: magpie.v1.SubscriptionsResponse.subscriptions:type_name -> magpie.v1.SubscriptionLag
+	26, // 1: magpie.v1.SubscriptionLag.position:type_name -> magpie.v1.Position
+	22, // 2: magpie.v1.BroadcastRequest.tags:type_name -> magpie.v1.BroadcastRequest.TagsEntry
+	23, // 3: magpie.v1.BroadcastRequest.meta:type_name -> magpie.v1.BroadcastRequest.MetaEntry
+	27, // 4: magpie.v1.BroadcastResponse.results:type_name -> magpie.v1.PublishResult
+	24, // 5: magpie.v1.SendRequest.tags:type_name -> magpie.v1.SendRequest.TagsEntry
+	25, // 6: magpie.v1.SendRequest.meta:type_name -> magpie.v1.SendRequest.MetaEntry
+	26, // 7: magpie.v1.SendResponse.position:type_name -> magpie.v1.Position
+	9,  // 8: magpie.v1.ChannelsResponse.channels:type_name -> magpie.v1.ChannelInfo
+	12, // 9: magpie.v1.SessionsResponse.sessions:type_name -> magpie.v1.SessionInfo
+	28, // 10: magpie.v1.SubscribeRequest.from:type_name -> magpie.v1.Start
+	21, // 11: magpie.v1.NodeResponse.methods:type_name -> magpie.v1.MethodInfo
+	29, // 12: magpie.v1.GatewayService.Publish:input_type -> magpie.v1.PublishRequest
+	30, // 13: magpie.v1.GatewayService.History:input_type -> magpie.v1.HistoryRequest
+	0,  // 14: magpie.v1.GatewayService.Subscriptions:input_type -> magpie.v1.SubscriptionsRequest
+	3,  // 15: magpie.v1.GatewayService.Broadcast:input_type -> magpie.v1.BroadcastRequest
+	5,  // 16: magpie.v1.GatewayService.Send:input_type -> magpie.v1.SendRequest
+	7,  // 17: magpie.v1.GatewayService.Channels:input_type -> magpie.v1.ChannelsRequest
+	10, // 18: magpie.v1.GatewayService.Sessions:input_type -> magpie.v1.SessionsRequest
+	13, // 19: magpie.v1.GatewayService.Disconnect:input_type -> magpie.v1.DisconnectRequest
+	15, // 20: magpie.v1.GatewayService.Subscribe:input_type -> magpie.v1.SubscribeRequest
+	17, // 21: magpie.v1.GatewayService.Unsubscribe:input_type -> magpie.v1.UnsubscribeRequest
+	19, // 22: magpie.v1.GatewayService.Node:input_type -> magpie.v1.NodeRequest
+	31, // 23: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
+	32, // 24: magpie.v1.GatewayService.History:output_type -> magpie.v1.HistoryResponse
+	1,  // 25: magpie.v1.GatewayService.Subscriptions:output_type -> magpie.v1.SubscriptionsResponse
+	4,  // 26: magpie.v1.GatewayService.Broadcast:output_type -> magpie.v1.BroadcastResponse
+	6,  // 27: magpie.v1.GatewayService.Send:output_type -> magpie.v1.SendResponse
+	8,  // 28: magpie.v1.GatewayService.Channels:output_type -> magpie.v1.ChannelsResponse
+	11, // 29: magpie.v1.GatewayService.Sessions:output_type -> magpie.v1.SessionsResponse
+	14, // 30: magpie.v1.GatewayService.Disconnect:output_type -> magpie.v1.DisconnectResponse
+	16, // 31: magpie.v1.GatewayService.Subscribe:output_type -> magpie.v1.SubscribeResponse
+	18, // 32: magpie.v1.GatewayService.Unsubscribe:output_type -> magpie.v1.UnsubscribeResponse
+	20, // 33: magpie.v1.GatewayService.Node:output_type -> magpie.v1.NodeResponse
+	23, // [23:34] is the sub-list for method output_type
+	12, // [12:23] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_magpie_v1_gateway_proto_init() }
@@ -300,13 +1944,29 @@ func file_magpie_v1_gateway_proto_init() {
 		return
 	}
 	file_magpie_v1_frame_proto_init()
+	file_magpie_v1_gateway_proto_msgTypes[2].OneofWrappers = []any{}
+	file_magpie_v1_gateway_proto_msgTypes[3].OneofWrappers = []any{
+		(*BroadcastRequest_Data)(nil),
+		(*BroadcastRequest_Text)(nil),
+		(*BroadcastRequest_Bytes)(nil),
+	}
+	file_magpie_v1_gateway_proto_msgTypes[5].OneofWrappers = []any{
+		(*SendRequest_Data)(nil),
+		(*SendRequest_Text)(nil),
+		(*SendRequest_Bytes)(nil),
+	}
+	file_magpie_v1_gateway_proto_msgTypes[8].OneofWrappers = []any{}
+	file_magpie_v1_gateway_proto_msgTypes[9].OneofWrappers = []any{}
+	file_magpie_v1_gateway_proto_msgTypes[11].OneofWrappers = []any{}
+	file_magpie_v1_gateway_proto_msgTypes[12].OneofWrappers = []any{}
+	file_magpie_v1_gateway_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_magpie_v1_gateway_proto_rawDesc), len(file_magpie_v1_gateway_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

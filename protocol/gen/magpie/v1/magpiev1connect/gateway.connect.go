@@ -42,6 +42,26 @@ const (
 	// GatewayServiceSubscriptionsProcedure is the fully-qualified name of the GatewayService's
 	// Subscriptions RPC.
 	GatewayServiceSubscriptionsProcedure = "/magpie.v1.GatewayService/Subscriptions"
+	// GatewayServiceBroadcastProcedure is the fully-qualified name of the GatewayService's Broadcast
+	// RPC.
+	GatewayServiceBroadcastProcedure = "/magpie.v1.GatewayService/Broadcast"
+	// GatewayServiceSendProcedure is the fully-qualified name of the GatewayService's Send RPC.
+	GatewayServiceSendProcedure = "/magpie.v1.GatewayService/Send"
+	// GatewayServiceChannelsProcedure is the fully-qualified name of the GatewayService's Channels RPC.
+	GatewayServiceChannelsProcedure = "/magpie.v1.GatewayService/Channels"
+	// GatewayServiceSessionsProcedure is the fully-qualified name of the GatewayService's Sessions RPC.
+	GatewayServiceSessionsProcedure = "/magpie.v1.GatewayService/Sessions"
+	// GatewayServiceDisconnectProcedure is the fully-qualified name of the GatewayService's Disconnect
+	// RPC.
+	GatewayServiceDisconnectProcedure = "/magpie.v1.GatewayService/Disconnect"
+	// GatewayServiceSubscribeProcedure is the fully-qualified name of the GatewayService's Subscribe
+	// RPC.
+	GatewayServiceSubscribeProcedure = "/magpie.v1.GatewayService/Subscribe"
+	// GatewayServiceUnsubscribeProcedure is the fully-qualified name of the GatewayService's
+	// Unsubscribe RPC.
+	GatewayServiceUnsubscribeProcedure = "/magpie.v1.GatewayService/Unsubscribe"
+	// GatewayServiceNodeProcedure is the fully-qualified name of the GatewayService's Node RPC.
+	GatewayServiceNodeProcedure = "/magpie.v1.GatewayService/Node"
 )
 
 // GatewayServiceClient is a client for the magpie.v1.GatewayService service.
@@ -53,6 +73,24 @@ type GatewayServiceClient interface {
 	// Subscriptions tells which subscriptions are behind their channels, on the node that is asked. It takes the right to
 	// call sys.subscriptions.
 	Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error)
+	// Broadcast appends one message to several channels. It takes the right to publish to each of them; where one is missing,
+	// nothing is appended.
+	Broadcast(context.Context, *connect.Request[v1.BroadcastRequest]) (*connect.Response[v1.BroadcastResponse], error)
+	// Send appends a message to the channel user.<id> of a user. It takes the right to publish to it.
+	Send(context.Context, *connect.Request[v1.SendRequest]) (*connect.Response[v1.SendResponse], error)
+	// Channels lists the channels that the node keeps, in the order of their names. It takes the right to call sys.channels.
+	Channels(context.Context, *connect.Request[v1.ChannelsRequest]) (*connect.Response[v1.ChannelsResponse], error)
+	// Sessions lists the sessions that have a line to the node. It takes the right to call sys.sessions.
+	Sessions(context.Context, *connect.Request[v1.SessionsRequest]) (*connect.Response[v1.SessionsResponse], error)
+	// Disconnect ends sessions of the node. It takes the right to call sys.disconnect.
+	Disconnect(context.Context, *connect.Request[v1.DisconnectRequest]) (*connect.Response[v1.DisconnectResponse], error)
+	// Subscribe opens a subscription for sessions of the node, which need the right to it themselves. It takes the right to
+	// call sys.subscribe.
+	Subscribe(context.Context, *connect.Request[v1.SubscribeRequest]) (*connect.Response[v1.SubscribeResponse], error)
+	// Unsubscribe ends a subscription of sessions of the node. It takes the right to call sys.subscribe.
+	Unsubscribe(context.Context, *connect.Request[v1.UnsubscribeRequest]) (*connect.Response[v1.UnsubscribeResponse], error)
+	// Node tells how the node stands that is asked. It takes the right to call sys.node.
+	Node(context.Context, *connect.Request[v1.NodeRequest]) (*connect.Response[v1.NodeResponse], error)
 }
 
 // NewGatewayServiceClient constructs a client for the magpie.v1.GatewayService service. By default,
@@ -84,6 +122,54 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("Subscriptions")),
 			connect.WithClientOptions(opts...),
 		),
+		broadcast: connect.NewClient[v1.BroadcastRequest, v1.BroadcastResponse](
+			httpClient,
+			baseURL+GatewayServiceBroadcastProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Broadcast")),
+			connect.WithClientOptions(opts...),
+		),
+		send: connect.NewClient[v1.SendRequest, v1.SendResponse](
+			httpClient,
+			baseURL+GatewayServiceSendProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Send")),
+			connect.WithClientOptions(opts...),
+		),
+		channels: connect.NewClient[v1.ChannelsRequest, v1.ChannelsResponse](
+			httpClient,
+			baseURL+GatewayServiceChannelsProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Channels")),
+			connect.WithClientOptions(opts...),
+		),
+		sessions: connect.NewClient[v1.SessionsRequest, v1.SessionsResponse](
+			httpClient,
+			baseURL+GatewayServiceSessionsProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Sessions")),
+			connect.WithClientOptions(opts...),
+		),
+		disconnect: connect.NewClient[v1.DisconnectRequest, v1.DisconnectResponse](
+			httpClient,
+			baseURL+GatewayServiceDisconnectProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Disconnect")),
+			connect.WithClientOptions(opts...),
+		),
+		subscribe: connect.NewClient[v1.SubscribeRequest, v1.SubscribeResponse](
+			httpClient,
+			baseURL+GatewayServiceSubscribeProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Subscribe")),
+			connect.WithClientOptions(opts...),
+		),
+		unsubscribe: connect.NewClient[v1.UnsubscribeRequest, v1.UnsubscribeResponse](
+			httpClient,
+			baseURL+GatewayServiceUnsubscribeProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Unsubscribe")),
+			connect.WithClientOptions(opts...),
+		),
+		node: connect.NewClient[v1.NodeRequest, v1.NodeResponse](
+			httpClient,
+			baseURL+GatewayServiceNodeProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Node")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -92,6 +178,14 @@ type gatewayServiceClient struct {
 	publish       *connect.Client[v1.PublishRequest, v1.PublishResponse]
 	history       *connect.Client[v1.HistoryRequest, v1.HistoryResponse]
 	subscriptions *connect.Client[v1.SubscriptionsRequest, v1.SubscriptionsResponse]
+	broadcast     *connect.Client[v1.BroadcastRequest, v1.BroadcastResponse]
+	send          *connect.Client[v1.SendRequest, v1.SendResponse]
+	channels      *connect.Client[v1.ChannelsRequest, v1.ChannelsResponse]
+	sessions      *connect.Client[v1.SessionsRequest, v1.SessionsResponse]
+	disconnect    *connect.Client[v1.DisconnectRequest, v1.DisconnectResponse]
+	subscribe     *connect.Client[v1.SubscribeRequest, v1.SubscribeResponse]
+	unsubscribe   *connect.Client[v1.UnsubscribeRequest, v1.UnsubscribeResponse]
+	node          *connect.Client[v1.NodeRequest, v1.NodeResponse]
 }
 
 // Publish calls magpie.v1.GatewayService.Publish.
@@ -109,6 +203,46 @@ func (c *gatewayServiceClient) Subscriptions(ctx context.Context, req *connect.R
 	return c.subscriptions.CallUnary(ctx, req)
 }
 
+// Broadcast calls magpie.v1.GatewayService.Broadcast.
+func (c *gatewayServiceClient) Broadcast(ctx context.Context, req *connect.Request[v1.BroadcastRequest]) (*connect.Response[v1.BroadcastResponse], error) {
+	return c.broadcast.CallUnary(ctx, req)
+}
+
+// Send calls magpie.v1.GatewayService.Send.
+func (c *gatewayServiceClient) Send(ctx context.Context, req *connect.Request[v1.SendRequest]) (*connect.Response[v1.SendResponse], error) {
+	return c.send.CallUnary(ctx, req)
+}
+
+// Channels calls magpie.v1.GatewayService.Channels.
+func (c *gatewayServiceClient) Channels(ctx context.Context, req *connect.Request[v1.ChannelsRequest]) (*connect.Response[v1.ChannelsResponse], error) {
+	return c.channels.CallUnary(ctx, req)
+}
+
+// Sessions calls magpie.v1.GatewayService.Sessions.
+func (c *gatewayServiceClient) Sessions(ctx context.Context, req *connect.Request[v1.SessionsRequest]) (*connect.Response[v1.SessionsResponse], error) {
+	return c.sessions.CallUnary(ctx, req)
+}
+
+// Disconnect calls magpie.v1.GatewayService.Disconnect.
+func (c *gatewayServiceClient) Disconnect(ctx context.Context, req *connect.Request[v1.DisconnectRequest]) (*connect.Response[v1.DisconnectResponse], error) {
+	return c.disconnect.CallUnary(ctx, req)
+}
+
+// Subscribe calls magpie.v1.GatewayService.Subscribe.
+func (c *gatewayServiceClient) Subscribe(ctx context.Context, req *connect.Request[v1.SubscribeRequest]) (*connect.Response[v1.SubscribeResponse], error) {
+	return c.subscribe.CallUnary(ctx, req)
+}
+
+// Unsubscribe calls magpie.v1.GatewayService.Unsubscribe.
+func (c *gatewayServiceClient) Unsubscribe(ctx context.Context, req *connect.Request[v1.UnsubscribeRequest]) (*connect.Response[v1.UnsubscribeResponse], error) {
+	return c.unsubscribe.CallUnary(ctx, req)
+}
+
+// Node calls magpie.v1.GatewayService.Node.
+func (c *gatewayServiceClient) Node(ctx context.Context, req *connect.Request[v1.NodeRequest]) (*connect.Response[v1.NodeResponse], error) {
+	return c.node.CallUnary(ctx, req)
+}
+
 // GatewayServiceHandler is an implementation of the magpie.v1.GatewayService service.
 type GatewayServiceHandler interface {
 	// Publish appends one message, or several in their order, to a channel.
@@ -118,6 +252,24 @@ type GatewayServiceHandler interface {
 	// Subscriptions tells which subscriptions are behind their channels, on the node that is asked. It takes the right to
 	// call sys.subscriptions.
 	Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error)
+	// Broadcast appends one message to several channels. It takes the right to publish to each of them; where one is missing,
+	// nothing is appended.
+	Broadcast(context.Context, *connect.Request[v1.BroadcastRequest]) (*connect.Response[v1.BroadcastResponse], error)
+	// Send appends a message to the channel user.<id> of a user. It takes the right to publish to it.
+	Send(context.Context, *connect.Request[v1.SendRequest]) (*connect.Response[v1.SendResponse], error)
+	// Channels lists the channels that the node keeps, in the order of their names. It takes the right to call sys.channels.
+	Channels(context.Context, *connect.Request[v1.ChannelsRequest]) (*connect.Response[v1.ChannelsResponse], error)
+	// Sessions lists the sessions that have a line to the node. It takes the right to call sys.sessions.
+	Sessions(context.Context, *connect.Request[v1.SessionsRequest]) (*connect.Response[v1.SessionsResponse], error)
+	// Disconnect ends sessions of the node. It takes the right to call sys.disconnect.
+	Disconnect(context.Context, *connect.Request[v1.DisconnectRequest]) (*connect.Response[v1.DisconnectResponse], error)
+	// Subscribe opens a subscription for sessions of the node, which need the right to it themselves. It takes the right to
+	// call sys.subscribe.
+	Subscribe(context.Context, *connect.Request[v1.SubscribeRequest]) (*connect.Response[v1.SubscribeResponse], error)
+	// Unsubscribe ends a subscription of sessions of the node. It takes the right to call sys.subscribe.
+	Unsubscribe(context.Context, *connect.Request[v1.UnsubscribeRequest]) (*connect.Response[v1.UnsubscribeResponse], error)
+	// Node tells how the node stands that is asked. It takes the right to call sys.node.
+	Node(context.Context, *connect.Request[v1.NodeRequest]) (*connect.Response[v1.NodeResponse], error)
 }
 
 // NewGatewayServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -145,6 +297,54 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("Subscriptions")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceBroadcastHandler := connect.NewUnaryHandler(
+		GatewayServiceBroadcastProcedure,
+		svc.Broadcast,
+		connect.WithSchema(gatewayServiceMethods.ByName("Broadcast")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceSendHandler := connect.NewUnaryHandler(
+		GatewayServiceSendProcedure,
+		svc.Send,
+		connect.WithSchema(gatewayServiceMethods.ByName("Send")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceChannelsHandler := connect.NewUnaryHandler(
+		GatewayServiceChannelsProcedure,
+		svc.Channels,
+		connect.WithSchema(gatewayServiceMethods.ByName("Channels")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceSessionsHandler := connect.NewUnaryHandler(
+		GatewayServiceSessionsProcedure,
+		svc.Sessions,
+		connect.WithSchema(gatewayServiceMethods.ByName("Sessions")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceDisconnectHandler := connect.NewUnaryHandler(
+		GatewayServiceDisconnectProcedure,
+		svc.Disconnect,
+		connect.WithSchema(gatewayServiceMethods.ByName("Disconnect")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceSubscribeHandler := connect.NewUnaryHandler(
+		GatewayServiceSubscribeProcedure,
+		svc.Subscribe,
+		connect.WithSchema(gatewayServiceMethods.ByName("Subscribe")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceUnsubscribeHandler := connect.NewUnaryHandler(
+		GatewayServiceUnsubscribeProcedure,
+		svc.Unsubscribe,
+		connect.WithSchema(gatewayServiceMethods.ByName("Unsubscribe")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceNodeHandler := connect.NewUnaryHandler(
+		GatewayServiceNodeProcedure,
+		svc.Node,
+		connect.WithSchema(gatewayServiceMethods.ByName("Node")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/magpie.v1.GatewayService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case GatewayServicePublishProcedure:
@@ -153,6 +353,22 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceHistoryHandler.ServeHTTP(w, r)
 		case GatewayServiceSubscriptionsProcedure:
 			gatewayServiceSubscriptionsHandler.ServeHTTP(w, r)
+		case GatewayServiceBroadcastProcedure:
+			gatewayServiceBroadcastHandler.ServeHTTP(w, r)
+		case GatewayServiceSendProcedure:
+			gatewayServiceSendHandler.ServeHTTP(w, r)
+		case GatewayServiceChannelsProcedure:
+			gatewayServiceChannelsHandler.ServeHTTP(w, r)
+		case GatewayServiceSessionsProcedure:
+			gatewayServiceSessionsHandler.ServeHTTP(w, r)
+		case GatewayServiceDisconnectProcedure:
+			gatewayServiceDisconnectHandler.ServeHTTP(w, r)
+		case GatewayServiceSubscribeProcedure:
+			gatewayServiceSubscribeHandler.ServeHTTP(w, r)
+		case GatewayServiceUnsubscribeProcedure:
+			gatewayServiceUnsubscribeHandler.ServeHTTP(w, r)
+		case GatewayServiceNodeProcedure:
+			gatewayServiceNodeHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -172,4 +388,36 @@ func (UnimplementedGatewayServiceHandler) History(context.Context, *connect.Requ
 
 func (UnimplementedGatewayServiceHandler) Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Subscriptions is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Broadcast(context.Context, *connect.Request[v1.BroadcastRequest]) (*connect.Response[v1.BroadcastResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Broadcast is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Send(context.Context, *connect.Request[v1.SendRequest]) (*connect.Response[v1.SendResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Send is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Channels(context.Context, *connect.Request[v1.ChannelsRequest]) (*connect.Response[v1.ChannelsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Channels is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Sessions(context.Context, *connect.Request[v1.SessionsRequest]) (*connect.Response[v1.SessionsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Sessions is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Disconnect(context.Context, *connect.Request[v1.DisconnectRequest]) (*connect.Response[v1.DisconnectResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Disconnect is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Subscribe(context.Context, *connect.Request[v1.SubscribeRequest]) (*connect.Response[v1.SubscribeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Subscribe is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Unsubscribe(context.Context, *connect.Request[v1.UnsubscribeRequest]) (*connect.Response[v1.UnsubscribeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Unsubscribe is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Node(context.Context, *connect.Request[v1.NodeRequest]) (*connect.Response[v1.NodeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Node is not implemented"))
 }
