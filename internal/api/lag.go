@@ -32,7 +32,7 @@ func (c *lagCollector) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect leaves a loop out that does not answer in time.
 func (c *lagCollector) Collect(metrics chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), session.SurveyTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), session.AskTimeout)
 	defer cancel()
 	for _, s := range session.Surveys(ctx, c.shards, session.SurveyQuery{}) {
 		loop := strconv.Itoa(s.Loop)

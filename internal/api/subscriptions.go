@@ -54,7 +54,7 @@ func survey(ctx context.Context, by *auth.Principal, shards []*session.Shard, q 
 	if limit < 0 || limit > maxSubscriptions {
 		return nil, wire.Errorf(wire.CodeInvalidArgument, "limit is %d: expected at most %d", limit, maxSubscriptions)
 	}
-	ctx, cancel := context.WithTimeout(ctx, session.SurveyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, session.AskTimeout)
 	defer cancel()
 	surveys := session.Surveys(ctx, shards, session.SurveyQuery{Channel: name, Limit: int(limit)})
 	if len(surveys) < len(shards) {

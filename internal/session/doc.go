@@ -29,7 +29,10 @@
 //	cold.go       cursors that wait for the disk
 //	flush.go      the outbox and the cursors on their way out
 //	slow.go       what becomes of cursors that fall behind
-//	lag.go        how far behind the subscriptions are, for whoever asks
+//	tour.go       many sessions visited, for whoever asks from outside
+//	lag.go        how far behind the subscriptions are
+//	list.go       which sessions there are
+//	steer.go      sessions ended, subscribed and unsubscribed
 //	timer.go      heartbeat and timeouts
 //	close.go      goodbye, and the end
 //	shard.go      the sessions of one loop

@@ -4,16 +4,12 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
 // FarBehind is how many messages a subscription is behind to be counted as such in a [Survey].
 const FarBehind = 1000
-
-// lookedAt is how many subscriptions are looked at in one go of a survey: some tens of microseconds of the loop.
-const lookedAt = 1024
 
 // SurveyQuery says what a survey looks for.
 type SurveyQuery struct {
@@ -43,24 +39,17 @@ type Lagging struct {
 
 // Surveys asks the loops of all shards at once, and returns what those say that answer before ctx ends.
 func Surveys(ctx context.Context, shards []*Shard, q SurveyQuery) []Survey {
-	answers := make(chan Survey, len(shards))
-	asked := 0
-	for _, sh := range shards {
-		v := &surveyor{ctx: ctx, shard: sh, query: q, answers: answers, survey: Survey{Loop: sh.index}}
-		if sh.loop.Post(v.look) {
-			asked++
-		}
-	}
-	var all []Survey
-	for range asked {
-		select {
-		case s := <-answers:
-			all = append(all, s)
-		case <-ctx.Done():
-			return all
-		}
-	}
-	return all
+	return ask(ctx, shards, func(sh *Shard, answer func(Survey)) { sh.survey(ctx, q, answer) })
+}
+
+// survey looks at all subscriptions of the loop, and answers in the end. Loop only.
+func (sh *Shard) survey(ctx context.Context, q SurveyQuery, answer func(Survey)) {
+	v := &surveyor{shard: sh, query: q, survey: Survey{Loop: sh.index}}
+	t := &tour{ctx: ctx, shard: sh, visit: v.visit, end: func() {
+		v.name()
+		answer(v.survey)
+	}}
+	t.goOn()
 }
 
 // Worst merges the subscriptions that surveys name: the furthest behind first, at most limit.
@@ -77,15 +66,10 @@ func furthest(a, b Lagging) int {
 	return cmp.Or(cmp.Compare(b.Lag, a.Lag), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Session, b.Session))
 }
 
-// surveyor goes through the sessions of a loop by slot, in slices between which the loop does its other work. A session that
-// comes or goes meanwhile may be looked at or not; none is looked at twice.
+// surveyor looks at the subscriptions of each session of a loop.
 type surveyor struct {
-	ctx     context.Context
-	shard   *Shard
-	query   SurveyQuery
-	answers chan<- Survey
-
-	slot   int
+	shard  *Shard
+	query  SurveyQuery
 	survey Survey
 	behind []furtherBehind
 }
@@ -97,27 +81,7 @@ type furtherBehind struct {
 	t    *topic
 }
 
-// look looks at the next slice. Loop only.
-func (v *surveyor) look() {
-	sh := v.shard
-	for looked := 0; v.slot < len(sh.sessions); v.slot++ {
-		if looked >= lookedAt {
-			if v.ctx.Err() == nil {
-				sh.loop.Post(v.look)
-			}
-			return
-		}
-		looked++
-		if s := sh.sessions[v.slot]; s != nil {
-			looked += len(s.subs)
-			v.lookAt(s)
-		}
-	}
-	v.name()
-	v.answers <- v.survey
-}
-
-func (v *surveyor) lookAt(s *Session) {
+func (v *surveyor) visit(s *Session) (cost int, _ bool) {
 	for i := range s.subs {
 		t := s.subs[i].topic
 		if v.query.Channel != "" && t.log.Name() != v.query.Channel {
@@ -134,6 +98,7 @@ func (v *surveyor) lookAt(s *Session) {
 		}
 		v.keep(furtherBehind{behind, s.slot, t})
 	}
+	return len(s.subs), false
 }
 
 // keep remembers a candidate. No more than twice the limit are remembered at a time.
@@ -178,6 +143,3 @@ func (v *surveyor) name() {
 		v.survey.Behind = append(v.survey.Behind, l)
 	}
 }
-
-// SurveyTimeout is how long whoever asks waits for the loops. A loop that takes so long has worse troubles.
-const SurveyTimeout = 2 * time.Second

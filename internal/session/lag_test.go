@@ -95,9 +95,10 @@ func TestASurveyYieldsToOtherWork(t *testing.T) {
 	}
 	r.settle()
 	answers := make(chan Survey, 1)
-	v := &surveyor{ctx: t.Context(), shard: r.shard, query: SurveyQuery{Limit: 3}, answers: answers}
 	turns := 0
-	r.loop.Post(v.look)
+	r.loop.Post(func() {
+		r.shard.survey(t.Context(), SurveyQuery{Limit: 3}, func(s Survey) { answers <- s })
+	})
 	for len(answers) == 0 {
 		if turns++; turns == 2 {
 			last.hang()
@@ -125,7 +126,7 @@ func (ended) Post(func()) bool { return false }
 
 func TestASurveyWaitsForNobodyForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), SurveyTimeout)
+		ctx, cancel := context.WithTimeout(t.Context(), AskTimeout)
 		defer cancel()
 		settings := Settings{}.WithDefaults()
 		shards := []*Shard{NewShard(settings, deaf{}, 0), NewShard(settings, ended{}, 1)}

@@ -74,7 +74,12 @@ func (sh *Shard) origin(id wire.SessionID) (at keep.Place, ok bool) {
 	if !ok {
 		return at, false
 	}
-	loop, rest, _ := strings.Cut(rest, "-")
+	return parsePlace(rest)
+}
+
+// parsePlace reads a place as it stands in ids; what follows there is passed over.
+func parsePlace(text string) (at keep.Place, ok bool) {
+	loop, rest, _ := strings.Cut(text, "-")
 	slot, _, _ := strings.Cut(rest, "-")
 	index, err := strconv.ParseUint(loop, 36, 31)
 	if err != nil {

@@ -63,6 +63,9 @@ func (f Format) finish(dst []byte, start int) []byte {
 	return seal(dst, start, op)
 }
 
+// Transport is what carries lines of this format.
+func (f Format) Transport() string { return "websocket" }
+
 // ID is the format's index in the space.
 func (f Format) ID() channel.FormatID { return f.id }
 
