@@ -9,11 +9,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
-	magpiev1 "github.com/magpie-bridge/magpie/protocol/gen/magpie/v1"
 )
 
-// The messages of the service are the bodies of frames, but for those about the gateway itself; so the wire's own types and codecs serve them: with protojson,
-// offsets would be strings and payloads base64.
+// Some messages of the service are the bodies of frames, and the wire's own types and codecs serve them. The others are those
+// of the generated code, with a JSON like that of the frames: with protojson, offsets would be strings and payloads base64.
 
 // jsonCodec is the JSON of the frames (connect.Codec).
 type jsonCodec struct{}
@@ -21,8 +20,8 @@ type jsonCodec struct{}
 func (jsonCodec) Name() string { return "json" }
 
 func (jsonCodec) Marshal(message any) ([]byte, error) {
-	if answer, ok := message.(*magpiev1.SubscriptionsResponse); ok {
-		return marshalSubscriptions(answer)
+	if own, ok := message.(proto.Message); ok {
+		return AppendJSON(nil, own)
 	}
 	body, err := bodyOf(message)
 	if err != nil {
@@ -32,8 +31,8 @@ func (jsonCodec) Marshal(message any) ([]byte, error) {
 }
 
 func (jsonCodec) Unmarshal(data []byte, message any) error {
-	if request, ok := message.(*magpiev1.SubscriptionsRequest); ok {
-		return unmarshalSubscriptions(data, request)
+	if own, ok := message.(proto.Message); ok {
+		return unmarshalJSON(data, own)
 	}
 	body, err := bodyOf(message)
 	if err != nil {
@@ -66,7 +65,7 @@ func (protobufCodec) Marshal(message any) ([]byte, error) {
 	return b, protowire.ParseError(min(n, 0))
 }
 
-// Unmarshal puts the body into a frame for decoding.
+// Unmarshal decodes the body as that of a frame.
 func (protobufCodec) Unmarshal(data []byte, message any) error {
 	if own, ok := message.(proto.Message); ok {
 		return proto.Unmarshal(data, own)
@@ -75,13 +74,11 @@ func (protobufCodec) Unmarshal(data []byte, message any) error {
 	if err != nil {
 		return err
 	}
-	frame := protowire.AppendTag(make([]byte, 0, len(data)+16), protowire.Number(body.Type()), protowire.BytesType)
-	frame = protowire.AppendBytes(frame, data)
-	var f wire.Frame
-	if err := new(wire.Decoder).Decode(wire.Protobuf, frame, &f); err != nil {
+	decoded, err := decodeBody(body.Type(), data)
+	if err != nil {
 		return sentence(err)
 	}
-	switch decoded := f.Body.(type) {
+	switch decoded := decoded.(type) {
 	case *wire.Publish:
 		return put(message, decoded)
 	case *wire.History:
@@ -89,6 +86,17 @@ func (protobufCodec) Unmarshal(data []byte, message any) error {
 	default:
 		return fmt.Errorf("api: %T is no request of this service", message)
 	}
+}
+
+// decodeBody reads the Protobuf of a frame's body. The body points into memory of its own.
+func decodeBody(t wire.Type, data []byte) (wire.Body, error) {
+	frame := protowire.AppendTag(make([]byte, 0, len(data)+16), protowire.Number(t), protowire.BytesType)
+	frame = protowire.AppendBytes(frame, data)
+	var f wire.Frame
+	if err := new(wire.Decoder).Decode(wire.Protobuf, frame, &f); err != nil {
+		return nil, err
+	}
+	return f.Body, nil
 }
 
 // put copies what was decoded to where Connect wants it.

@@ -13,14 +13,15 @@ import (
 )
 
 // Metrics serves the figures of a node, and of its Go runtime, in the format of Prometheus. They are read where they
-// are counted when they are asked for; counting costs one atomic addition.
-func Metrics(h *hub.Hub, shards []*session.Shard) http.Handler {
+// are counted when they are asked for; counting costs one atomic addition. others are served with them.
+func Metrics(h *hub.Hub, shards []*session.Shard, others ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	registry.MustRegister(newLagCollector(shards))
+	registry.MustRegister(others...)
 	for _, f := range hubFigures(h) {
 		f.register(registry)
 	}

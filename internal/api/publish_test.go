@@ -89,13 +89,17 @@ func protocols() map[string][]connect.ClientOption {
 	}
 }
 
-// client speaks HTTP/2 without TLS, as gRPC clients do.
 func (r *rig) client(key string, opts ...connect.ClientOption) magpiev1connect.GatewayServiceClient {
+	return magpiev1connect.NewGatewayServiceClient(r.httpClient(key), r.server.URL, opts...)
+}
+
+// httpClient speaks HTTP/2 without TLS, as gRPC clients do, with a credential.
+func (r *rig) httpClient(key string) *http.Client {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: protocols}
 	r.t.Cleanup(transport.CloseIdleConnections)
-	return magpiev1connect.NewGatewayServiceClient(&http.Client{Transport: bearer{transport, key}}, r.server.URL, opts...)
+	return &http.Client{Transport: bearer{transport, key}}
 }
 
 // bearer puts a credential into each request (http.RoundTripper).

@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/engine"
 	"github.com/magpie-bridge/magpie/internal/hub"
+	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -32,11 +36,21 @@ type stored struct {
 type recorder struct {
 	engine.Engine
 
+	fate   func() (answered bool) // what becomes of an append first; nil: it is stored
+	refuse wire.ChannelName       // appends to it are
+
 	mu   sync.Mutex // guards kept
 	kept []stored
 }
 
 func (e *recorder) Append(name wire.ChannelName, records []channel.Record, done func(wire.Epoch, []channel.Placed, error)) {
+	if e.fate != nil && !e.fate() {
+		return
+	}
+	if name == e.refuse {
+		done("", nil, wire.Errorf(wire.CodeResourceExhausted, "there is no room for %s", name))
+		return
+	}
 	copied := make([]channel.Record, len(records))
 	for i, r := range records {
 		r.Payload.Bytes = bytes.Clone(r.Payload.Bytes)
@@ -47,6 +61,14 @@ func (e *recorder) Append(name wire.ChannelName, records []channel.Record, done 
 	e.mu.Unlock()
 	e.Engine.Append(name, records, done)
 }
+
+// List implements engine.Lister.
+func (e *recorder) List(ctx context.Context, q engine.ListQuery) (engine.Listing, error) {
+	return e.Engine.(engine.Lister).List(ctx, q)
+}
+
+// engineOnly is an engine that is nothing besides.
+type engineOnly struct{ engine.Engine }
 
 func (e *recorder) appended() []stored {
 	e.mu.Lock()
@@ -60,6 +82,28 @@ type rig struct {
 	engine *recorder
 	hub    *hub.Hub
 	server *httptest.Server
+
+	shards   []*session.Shard
+	requests *Requests
+	log      *logBuffer
+}
+
+// logBuffer is where a rig's log goes (io.Writer).
+type logBuffer struct {
+	mu   sync.Mutex // guards text
+	text strings.Builder
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 type rigOptions struct {
@@ -67,13 +111,17 @@ type rigOptions struct {
 	origins     []string
 	maxMessage  int
 	maxRequest  int
+	shards      int // of loops that do at once what they are asked
+	tracing     trace.TracerProvider
+	calls       []string // that the key may call
+	wrap        func(*recorder) engineOnly
 }
 
 func newRig(t *testing.T, opts rigOptions) *rig {
 	t.Helper()
 	memory := engine.NewMemory(engine.MemoryOptions{Space: channel.NewSpace(channel.NewBudget(64<<20), nil)})
 	t.Cleanup(func() { _ = memory.Close(context.Background()) })
-	rights, err := auth.NewRights(auth.Grants{Publish: []string{"order.>"}})
+	rights, err := auth.NewRights(auth.Grants{Publish: []string{"order.>", "user.*"}, Call: opts.calls})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,11 +137,24 @@ func newRig(t *testing.T, opts rigOptions) *rig {
 	if opts.development {
 		authenticator = auth.Development()
 	}
-	r := &rig{t: t, engine: &recorder{Engine: memory}}
-	r.hub = hub.New(hub.Options{Engine: r.engine, Authenticator: authenticator, NodeID: "n1", MaxMessage: opts.maxMessage})
-	path, handler := NewGatewayHandler(GatewayOptions{Hub: r.hub, Origin: origin, MaxRequestBytes: opts.maxRequest})
+	r := &rig{t: t, engine: &recorder{Engine: memory}, log: &logBuffer{}, requests: NewRequests()}
+	var beneath engine.Engine = r.engine
+	if opts.wrap != nil {
+		beneath = opts.wrap(r.engine)
+	}
+	r.hub = hub.New(hub.Options{
+		Engine: beneath, Authenticator: authenticator, NodeID: "n1", MaxMessage: opts.maxMessage,
+		Logger: slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	for i := range opts.shards {
+		r.shards = append(r.shards, session.NewShard(session.Settings{Hub: r.hub}, atOnce{}, i))
+	}
 	mux := http.NewServeMux()
-	mux.Handle(path, handler)
+	if err := MountGateway(mux, GatewayOptions{
+		Hub: r.hub, Origin: origin, Shards: r.shards, Version: "test", MaxRequestBytes: opts.maxRequest, Requests: r.requests, Tracing: opts.tracing,
+	}); err != nil {
+		t.Fatal(err)
+	}
 	r.server = httptest.NewUnstartedServer(mux)
 	r.server.Config.Protocols = new(http.Protocols)
 	r.server.Config.Protocols.SetHTTP1(true)

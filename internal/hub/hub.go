@@ -1,20 +1,22 @@
 // Package hub is where sessions, the server API and the gateway's own sources meet: whatever they ask is checked against
 // their rights here, once, and then routed to the engine or to a method.
 //
-//	hub.go      Hub, and who may come in
-//	publish.go  messages on their way to the engine
-//	history.go  pages of what the engine keeps
-//	call.go     calls on their way to whoever answers them
-//	exchange.go what passes between a caller and a callee
-//	services.go methods that sessions serve, and what waits for them
-//	several.go  calls that several sessions are asked
-//	handle.go   methods that the embedding program serves
-//	hooks.go    what the embedding program wants to be asked, and told
-//	credit.go   how many parts of a result may be sent ahead
+//	hub.go        Hub, and who may come in
+//	publish.go    messages on their way to the engine
+//	broadcast.go  one message for several channels
+//	history.go    pages of what the engine keeps
+//	list.go       pages of the channels there are
+//	call.go       calls on their way to whoever answers them
+//	exchange.go   what passes between a caller and a callee
+//	services.go   methods that sessions serve, and what waits for them
+//	several.go    calls that several sessions are asked
+//	handle.go     methods that the embedding program serves
+//	hooks.go      what the embedding program wants to be asked, and told
+//	credit.go     how many parts of a result may be sent ahead
 //	directory.go  which sessions a user has
-//	workers.go  where these run
-//	metrics.go  what is counted
-//	keep/       sessions that outlive their lines
+//	workers.go    where these run
+//	metrics.go    what is counted
+//	keep/         sessions that outlive their lines
 package hub
 
 import (

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/config"
@@ -33,9 +35,10 @@ type Options struct {
 	Hooks  hub.Hooks      // what the embedding program wants to be asked, and told
 	// Authenticate is asked before the ways of the configuration, see auth.Before; nil: nobody is.
 	Authenticate func(ctx context.Context, token string) (*auth.Principal, error)
-	Pace         bool   // have the server set how much garbage there may be: the process is its own
-	Version      string // told to the console
-	Console      fs.FS  // the console's files; nil: there is no console
+	Pace         bool                 // have the server set how much garbage there may be: the process is its own
+	Version      string               // told to the console
+	Console      fs.FS                // the console's files; nil: there is no console
+	Tracing      trace.TracerProvider // makes spans of the requests to the server API; nil: there are none
 }
 
 // Gateway is a gateway without a listener: its routes are mounted by whoever embeds it. It is safe for concurrent
@@ -113,7 +116,9 @@ func NewGateway(opts Options) (*Gateway, error) {
 		g.closeKeeper(context.Background())
 		return nil, errors.Join(err, g.engine.Close(context.Background()))
 	}
-	g.handler = g.routes(origin, opts)
+	if g.handler, err = g.routes(origin, opts); err != nil {
+		return nil, errors.Join(err, g.close(context.Background()))
+	}
 	return g, nil
 }
 

@@ -15,7 +15,7 @@ const linePath = "/ws"
 // chatChannel is where the console's chat page meets.
 const chatChannel = "chat.lobby"
 
-func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) http.Handler {
+func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) (http.Handler, error) {
 	cfg := g.cfg
 	mux := http.NewServeMux()
 	g.lines = websocket.NewHandler(websocket.Options{
@@ -29,12 +29,16 @@ func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) http.Handler {
 		Compression:   cfg.Compression,
 	})
 	mux.Handle(linePath, g.lines)
-	path, service := api.NewGatewayHandler(api.GatewayOptions{Hub: g.hub, Origin: origin, Shards: g.shards})
-	mux.Handle(path, service)
+	requests := api.NewRequests()
+	if err := api.MountGateway(mux, api.GatewayOptions{
+		Hub: g.hub, Origin: origin, Shards: g.shards, Version: opts.Version, Requests: requests, Tracing: opts.Tracing,
+	}); err != nil {
+		return nil, err
+	}
 	mux.HandleFunc("GET /healthz", api.Healthz)
 	mux.Handle("GET /readyz", sameOrigin(origin, api.Readyz(g.hub)))
 	if cfg.Metrics.Enabled {
-		mux.Handle("GET /metrics", sameOrigin(origin, api.Metrics(g.hub, g.shards)))
+		mux.Handle("GET /metrics", sameOrigin(origin, api.Metrics(g.hub, g.shards, requests)))
 	}
 	if cfg.Console.Enabled && opts.Console != nil {
 		mux.Handle("/", api.Console(opts.Console))
@@ -46,7 +50,7 @@ func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) http.Handler {
 			ChatChannels: []string{chatChannel},
 		})))
 	}
-	return mux
+	return mux, nil
 }
 
 // sameOrigin keeps the pages of other sites from what a handler tells.

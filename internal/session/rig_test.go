@@ -35,6 +35,7 @@ type rigOptions struct {
 	retention channel.Retention
 	wrap      func(engine.Engine) engine.Engine
 	keep      *keep.Options // nil: no session outlives its line
+	hooks     hub.Hooks
 }
 
 func newRig(t testing.TB, opts rigOptions) *rig {
@@ -57,7 +58,7 @@ func newRig(t testing.TB, opts rigOptions) *rig {
 	if opts.wrap != nil {
 		r.engine = opts.wrap(memory)
 	}
-	r.hub = hub.New(hub.Options{Engine: r.engine, Authenticator: tokens{}, NodeID: "n1"})
+	r.hub = hub.New(hub.Options{Engine: r.engine, Authenticator: tokens{}, NodeID: "n1", Hooks: opts.hooks})
 	opts.settings.Hub, opts.settings.Now = r.hub, clock.now
 	if opts.keep != nil {
 		opts.keep.Now = clock.now

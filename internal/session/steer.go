@@ -62,12 +62,14 @@ func Subscribe(ctx context.Context, shards []*Shard, target Target, b *wire.Subs
 	return sum.sessions, err
 }
 
-// steering subscribes the sessions of a tour, one after the other: it rests where a disk has to be waited for.
+// steering subscribes the sessions of a tour, one after the other: it rests where the embedding program or a disk has to be
+// waited for.
 type steering struct {
 	tour    *tour
 	target  *Target
 	frame   *wire.Subscribe
 	counted *tally
+	allowed *Session // by the hook of the embedding program: it is not asked again
 }
 
 func (p *steering) visit(s *Session) (cost int, rest bool) {
@@ -82,6 +84,10 @@ func (p *steering) visit(s *Session) (cost int, rest bool) {
 	if at >= 0 && b.From.Kind == wire.StartNow {
 		p.counted.sessions++
 		return len(s.subs), false
+	}
+	if ask := s.readable(b.Channel); ask != nil && p.allowed != s {
+		sh.settings.Hub.Screen(ask, func(err error) { sh.loop.Post(func() { p.screened(s, err) }) })
+		return 0, true
 	}
 	again := func() { sh.loop.Post(p.tour.goOn) }
 	if sh.topics[b.Channel] == nil && !sh.settings.Hub.Prepare(s.principal, b.Channel, again) {
@@ -106,6 +112,17 @@ func (p *steering) refuse(err error) (rest bool) {
 		p.counted.refused = err
 	}
 	return false
+}
+
+// screened goes on with what the embedding program says of the session that the tour rested at.
+func (p *steering) screened(s *Session, err error) {
+	if err != nil {
+		p.refuse(err)
+		p.tour.pass()
+		return
+	}
+	p.allowed = s
+	p.tour.goOn()
 }
 
 // found goes on with the session that the tour rested at, now that it is known where its subscription begins.

@@ -1,12 +1,15 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/engine"
+	"github.com/magpie-bridge/magpie/internal/hub"
 	"github.com/magpie-bridge/magpie/internal/hub/keep"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -162,6 +165,39 @@ func TestSubscribeFromOutsideGrantsNoRight(t *testing.T) {
 	}
 	if len(r.shard.topics) != 1 {
 		t.Errorf("%d channels are watched, want 1", len(r.shard.topics))
+	}
+}
+
+// TestSubscribeFromOutsideAsksTheHook has a program that lets only one of two sessions subscribe, and asks it once for each.
+func TestSubscribeFromOutsideAsksTheHook(t *testing.T) {
+	var mu sync.Mutex // guards asked
+	asked := make(map[wire.SessionID]int)
+	var refused wire.SessionID
+	r := newRig(t, rigOptions{hooks: hub.Hooks{Subscribe: func(_ context.Context, c hub.Client, name wire.ChannelName) error {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[c.Session]++
+		if c.Session == refused {
+			return wire.Errorf(wire.CodePermissionDenied, "not %s", name)
+		}
+		return nil
+	}}})
+	first, second := r.joined("alice"), r.joined("alice")
+	refused = first.s.ID()
+	if n, err := r.subscribe(Target{User: "alice"}, "a", wire.Start{}); n != 1 || err != nil {
+		t.Errorf("%d sessions, %v, want 1", n, err)
+	}
+	if got := text(first.hear()); got != "" {
+		t.Errorf("the one that may not hears %s", got)
+	}
+	if events := second.hear(); len(events) != 1 || events[0].body().Type() != wire.TypeSubscribed {
+		t.Errorf("the other hears %s", text(events))
+	}
+	if n, err := r.subscribe(Target{Session: refused}, "a", wire.Start{}); n != 0 || wire.AsError(err).Message != "not a" {
+		t.Errorf("%d sessions, %v", n, err)
+	}
+	if asked[refused] != 2 || asked[second.s.ID()] != 1 {
+		t.Errorf("it was asked %v", asked)
 	}
 }
 

@@ -975,7 +975,7 @@ type SessionInfo struct {
 	// What its credential says of it: the device, and the id of the token or the name of the key.
 	Device  *string `protobuf:"bytes,3,opt,name=device,proto3,oneof" json:"device,omitempty"`
 	TokenId *string `protobuf:"bytes,4,opt,name=token_id,json=tokenId,proto3,oneof" json:"token_id,omitempty"`
-	// Since when it has its line, and when something was last heard on it, in milliseconds since 1970.
+	// Since when it is open on its line, to the second, and when something was last heard on it, in milliseconds since 1970.
 	Since      int64 `protobuf:"varint,5,opt,name=since,proto3" json:"since,omitempty"`
 	LastActive int64 `protobuf:"varint,6,opt,name=last_active,json=lastActive,proto3" json:"last_active,omitempty"`
 	// How many channels it has subscribed.
@@ -1610,11 +1610,11 @@ func (x *NodeResponse) GetMethods() []*MethodInfo {
 	return nil
 }
 
-// MethodInfo is a method that is served.
+// MethodInfo is a method that sessions serve.
 type MethodInfo struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Method string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
-	// The sessions that serve it, and the handlers in the gateway's own process.
+	// The sessions that serve it, the calls that they have in hand, and those that wait for one of them.
 	Servers       int64 `protobuf:"varint,2,opt,name=servers,proto3" json:"servers,omitempty"`
 	InFlight      int64 `protobuf:"varint,3,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
 	Queued        int64 `protobuf:"varint,4,opt,name=queued,proto3" json:"queued,omitempty"`
