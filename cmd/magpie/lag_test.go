@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	magpiev1 "github.com/magpie-bridge/magpie/protocol/gen/magpie/v1"
 )
 
@@ -29,7 +27,7 @@ func TestLagTable(t *testing.T) {
 	now := time.UnixMilli(1_789_000_000_000)
 	var out strings.Builder
 	err := writeLag(&out, []*magpiev1.SubscriptionLag{
-		{SessionId: "n1-0-0-ab", UserId: "ann\x1b[2J", Channel: "order.update", Position: &magpiev1.Position{Epoch: "k", Offset: 7}, Tail: 5007, Lag: 5000, Since: proto.Int64(now.UnixMilli() - 90_000)},
+		{SessionId: "n1-0-0-ab", UserId: "ann\x1b[2J", Channel: "order.update", Position: &magpiev1.Position{Epoch: "k", Offset: 7}, Tail: 5007, Lag: 5000, Since: new(now.UnixMilli() - 90_000)},
 		{SessionId: "n1-1-3-cd", Channel: "a", Position: &magpiev1.Position{}, Tail: 3, Lag: 3},
 	}, now)
 	const want = "SESSION    USER          CHANNEL       POSITION  TAIL  LAG   SINCE\n" +

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	magpiev1 "github.com/magpie-bridge/magpie/protocol/gen/magpie/v1"
 )
 
@@ -71,7 +69,7 @@ func TestSessionsOfAGateway(t *testing.T) {
 func TestSessionRow(t *testing.T) {
 	now := time.UnixMilli(1_789_000_000_000)
 	got := sessionRow(&magpiev1.SessionInfo{
-		SessionId: "n1-0-0-ab", UserId: "ann\x1b[2J", Device: proto.String("phone"), Transport: "websocket", Format: "json",
+		SessionId: "n1-0-0-ab", UserId: "ann\x1b[2J", Device: new("phone"), Transport: "websocket", Format: "json",
 		Since: now.UnixMilli() - 90_000, LastActive: now.UnixMilli() + 5, Subscriptions: 2,
 	}, now)
 	if want := "n1-0-0-ab\tann\\u001b[2J\tphone\t-\twebsocket/json\t1m30s\t0s\t2"; got != want {

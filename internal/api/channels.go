@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/engine"
 	"github.com/magpie-bridge/magpie/internal/session"
@@ -45,7 +43,7 @@ func (s *service) channels(ctx context.Context, q *magpiev1.ChannelsRequest) (*m
 		answer.Channels = append(answer.Channels, channelInfo(&page.Channels[i], subscribers[i]))
 	}
 	if n := len(names); page.More && n > 0 {
-		answer.Next = proto.String(string(names[n-1]))
+		answer.Next = new(string(names[n-1]))
 	}
 	return answer, nil
 }
@@ -53,10 +51,10 @@ func (s *service) channels(ctx context.Context, q *magpiev1.ChannelsRequest) (*m
 func channelInfo(c *engine.ChannelInfo, subscribers int) *magpiev1.ChannelInfo {
 	info := &magpiev1.ChannelInfo{
 		Channel: string(c.Name), Head: uint64(c.Head), Tail: uint64(c.Tail), Messages: uint64(c.Tail + 1 - c.Head),
-		Bytes: uint64(max(c.Bytes, 0)), Subscribers: int64(subscribers), //nolint:gosec // not negative
+		Bytes: uint64(max(c.Bytes, 0)), Subscribers: int64(subscribers),
 	}
 	if c.Epoch != "" {
-		info.Epoch = proto.String(string(c.Epoch))
+		info.Epoch = new(string(c.Epoch))
 	}
 	return info
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	magpiev1 "github.com/magpie-bridge/magpie/protocol/gen/magpie/v1"
 )
 
@@ -21,7 +19,7 @@ func (s *service) node(context.Context, *magpiev1.NodeRequest) (*magpiev1.NodeRe
 		answer.Subscriptions += sh.Metrics.Subscriptions.Load()
 	}
 	if stats.MemoryLimit > 0 {
-		answer.MemoryLimit = proto.Int64(stats.MemoryLimit)
+		answer.MemoryLimit = new(stats.MemoryLimit)
 	}
 	for _, method := range h.Services() {
 		answer.Methods = append(answer.Methods, &magpiev1.MethodInfo{

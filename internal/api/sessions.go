@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
 	magpiev1 "github.com/magpie-bridge/magpie/protocol/gen/magpie/v1"
@@ -32,7 +30,7 @@ func (s *service) sessions(ctx context.Context, q *magpiev1.SessionsRequest) (*m
 		answer.Sessions = append(answer.Sessions, sessionInfo(&page.Sessions[i]))
 	}
 	if page.Next != "" {
-		answer.Next = proto.String(page.Next)
+		answer.Next = new(page.Next)
 	}
 	return answer, nil
 }
@@ -43,10 +41,10 @@ func sessionInfo(i *session.Info) *magpiev1.SessionInfo {
 		Subscriptions: int64(i.Subscriptions), Serves: i.Serves, Transport: i.Transport, Format: i.Format,
 	}
 	if i.Device != "" {
-		info.Device = proto.String(i.Device)
+		info.Device = new(i.Device)
 	}
 	if i.Token != "" {
-		info.TokenId = proto.String(i.Token)
+		info.TokenId = new(i.Token)
 	}
 	return info
 }

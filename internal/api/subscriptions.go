@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
 	magpiev1 "github.com/magpie-bridge/magpie/protocol/gen/magpie/v1"
@@ -71,7 +69,7 @@ func subscriptionLag(l *session.Lagging) *magpiev1.SubscriptionLag {
 		Tail:     uint64(l.Tail), Lag: l.Lag,
 	}
 	if l.Since > 0 {
-		behind.Since = proto.Int64(l.Since)
+		behind.Since = new(l.Since)
 	}
 	return behind
 }

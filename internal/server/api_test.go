@@ -24,7 +24,7 @@ func program(t *testing.T, name string, args ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), toolTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the tests' own
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = "../.."
 	out, err := cmd.CombinedOutput()
 	return string(out), err

@@ -120,7 +120,7 @@ func (e *Engine) describe(name wire.ChannelName) (engine.ChannelInfo, bool) {
 	i.Head = i.Tail + 1
 	if s, err := e.span(id, e.opts.Retention(name)); err == nil && s.last > 0 {
 		i.Tail = max(i.Tail, s.last)
-		i.Head, i.Bytes = s.keep, int64(s.newest.sum-s.keepSum) //nolint:gosec // no disk has more
+		i.Head, i.Bytes = s.keep, int64(s.newest.sum-s.keepSum)
 	}
 	return i, true
 }
@@ -135,7 +135,7 @@ func (e *Engine) bytesFrom(t *topic, head wire.Offset) int64 {
 	newest := t.sum.Load()
 	oldest, err := seek(it, recordKey(t.id, head))
 	if before := oldest.sum - uint64(len(oldest.entry)); err == nil && before < newest {
-		return int64(newest - before) //nolint:gosec // no disk has more
+		return int64(newest - before)
 	}
 	return 0
 }
