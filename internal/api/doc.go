@@ -1,9 +1,16 @@
-// Package api is what the gateway offers over plain HTTP: publishing for backends, health for whoever runs it,
-// figures for Prometheus, and the console's page.
+// Package api is what the gateway offers over plain HTTP: the server API for backends and operators, health for whoever runs
+// it, figures for Prometheus, and the console's page.
 //
-//	gateway.go        GatewayService over Connect, gRPC, gRPC-Web and JSON: Publish
+//	gateway.go        GatewayService over Connect, gRPC, gRPC-Web and JSON: who may call which of its methods
+//	publish.go        Broadcast and Send; Publish and History are the hub's
+//	channels.go       Channels
+//	sessions.go       Sessions, Disconnect, Subscribe and Unsubscribe
 //	subscriptions.go  Subscriptions: which of them are behind
+//	node.go           Node
+//	interceptors.go   what stands around each method: spans, the log, figures, panics, deadlines
+//	grpc.go           reflection and health of gRPC
 //	codec.go          the messages, in the wire's own JSON and Protobuf
+//	json.go           the JSON of those messages that are no frames
 //	health.go         /healthz and /readyz
 //	metrics.go        /metrics
 //	lag.go            its figures about subscriptions that are behind

@@ -161,11 +161,14 @@ func methodOf(procedure string) string {
 	if service != magpiev1connect.GatewayServiceName {
 		return service
 	}
-	methods := magpiev1.File_magpie_v1_gateway_proto.Services().ByName("GatewayService").Methods()
-	if methods.ByName(protoreflect.Name(method)) == nil {
+	if gatewayMethods().ByName(protoreflect.Name(method)) == nil {
 		return "unknown"
 	}
 	return method
+}
+
+func gatewayMethods() protoreflect.MethodDescriptors {
+	return magpiev1.File_magpie_v1_gateway_proto.Services().ByName("GatewayService").Methods()
 }
 
 // Requests counts the requests of the service, and how long they take (prometheus.Collector). A nil one counts nothing.
@@ -174,9 +177,9 @@ type Requests struct {
 	seconds *prometheus.HistogramVec
 }
 
-// NewRequests returns a count that begins at zero.
+// NewRequests returns a count that begins at zero, for each method.
 func NewRequests() *Requests {
-	return &Requests{
+	r := &Requests{
 		total: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "magpie_api_requests_total", Help: "Requests to the server API, by method and by how they ended.",
 		}, []string{"method", "code"}),
@@ -185,6 +188,13 @@ func NewRequests() *Requests {
 			Buckets: []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10, 30},
 		}, []string{"method"}),
 	}
+	methods := gatewayMethods()
+	for i := range methods.Len() {
+		name := string(methods.Get(i).Name())
+		r.total.WithLabelValues(name, codeOK)
+		r.seconds.WithLabelValues(name)
+	}
+	return r
 }
 
 // Describe implements [prometheus.Collector].
