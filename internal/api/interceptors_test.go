@@ -96,7 +96,9 @@ func TestRequestsAreCounted(t *testing.T) {
 	want[`magpie_api_requests_total{code="invalid_argument",method="unknown"}`]++
 	got := figures(t, Metrics(r.hub, nil, r.requests))
 	seconds := got[`magpie_api_request_seconds_count{method="Publish"}`]
-	maps.DeleteFunc(got, func(name string, n float64) bool { return n == 0 || !strings.HasPrefix(name, "magpie_api_requests_total") })
+	maps.DeleteFunc(got, func(name string, n float64) bool {
+		return n == 0 || !strings.HasPrefix(name, "magpie_api_requests_total")
+	})
 	if !maps.Equal(got, want) || seconds != 5 {
 		t.Errorf("got %v and %v durations of publishes, want %v and 5", got, seconds, want)
 	}
