@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -73,11 +74,15 @@ func run(ctx context.Context, listen string) error {
 		return err
 	}
 	m := &market{gw: gw, log: log}
-	srv := &http.Server{Addr: listen, Handler: m.routes(), ReadHeaderTimeout: headerTimeout}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: m.routes(), ReadHeaderTimeout: headerTimeout}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.ListenAndServe() }()
+	go func() { failed <- srv.Serve(listener) }()
 	go m.trade(ctx)
-	log.Info("open the page", "url", "http://"+listen+"/")
+	log.Info("open the page", "url", "http://"+listener.Addr().String()+"/")
 	select {
 	case <-ctx.Done():
 	case err = <-failed:

@@ -15,8 +15,11 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/magpie-bridge/magpie"
+	"github.com/magpie-bridge/magpie/examples/internal/exampletest"
 	magpieclient "github.com/magpie-bridge/magpie/sdk/go"
 )
+
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 // Both ways show the same, over a plain socket, which an event loop takes over from under Gin, and over TLS, which it does not.
 func TestBothWaysShowThePrice(t *testing.T) {
@@ -108,4 +111,18 @@ func polled(t *testing.T, app *httptest.Server) (q quote) {
 		t.Fatal(err)
 	}
 	return q
+}
+
+// The program as it is started.
+func TestTheProgramServesItsPage(t *testing.T) {
+	program := exampletest.Start(t)
+	if got := program.Do(t, nil, http.MethodGet, "/", ""); got.Status != http.StatusOK || got.Body != string(page) {
+		t.Errorf("the page: status %d", got.Status)
+	}
+	line := program.Dial(t, nil, "/ws")
+	line.Send(`{"type":"subscribe","requestId":"1","channel":%q,"from":{"last":1}}`, channel)
+	var q quote
+	if err := json.Unmarshal(line.Await("message").Data, &q); err != nil || q.Number < 1 || q.Price == 0 {
+		t.Errorf("was told %+v (%v), want a price", q, err)
+	}
 }
