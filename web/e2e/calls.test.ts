@@ -125,3 +125,34 @@ it("tells a handler that nobody waits any more", async () => {
   await caller.close();
   await expect.poll(reasons).toEqual(["canceled", expect.stringMatching(/canceled|deadline_exceeded/), "canceled"]);
 });
+
+it("takes a subscription that a backend opened, and hears of its end", async () => {
+  const page = await tab(browser, gateway);
+  const sessionId = await sessionOf(page);
+  await page.evaluate(() => {
+    client.onSubscription((offer) => {
+      if (!offer.channel.startsWith("order.")) return;
+      offer.accept({
+        onMessage: ({ channel, data }) => seen.push([channel, data ?? null]),
+        onEnd: ({ message }) => seen.push(message),
+      });
+    });
+  });
+  const ask = async <T = unknown>(procedure: string, body: object): Promise<T> => {
+    const answer = await fetch(`${gateway.url}magpie.v1.GatewayService/${procedure}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return (await answer.json()) as T;
+  };
+  expect(await ask("Subscribe", { sessionId, channel: "order.update" })).toEqual({ sessions: 1 });
+  expect(await ask("Subscribe", { sessionId, channel: "stock.update" })).toEqual({ sessions: 1 });
+  await ask("Publish", { channel: "order.update", data: 7 });
+  const reports = () => page.evaluate(() => seen);
+  await expect.poll(reports).toEqual([["order.update", 7]]);
+  // What nobody accepted is closed again.
+  await expect.poll(async () => (await ask<{ sessions?: unknown[] }>("Sessions", { channel: "stock.update" })).sessions ?? []).toEqual([]);
+  expect(await ask("Unsubscribe", { sessionId, channel: "order.update", reason: "sold out" })).toEqual({ sessions: 1 });
+  await expect.poll(reports).toEqual([["order.update", 7], "sold out"]);
+});

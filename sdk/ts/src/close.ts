@@ -19,6 +19,10 @@ export const CloseCode = {
   draining: 4008,
   /** The session goes on on another line. */
   takenOver: 4009,
+  /** An operator disconnected the client, and does not mind that it comes back. */
+  sentAway: 4010,
+  /** The user has as many sessions as one may have. */
+  userFull: 4011,
   malformed: 4500,
   unauthorized: 4501,
   forbidden: 4503,
