@@ -65,10 +65,12 @@ function arrived(room, { offset, messageId, publisher, timestamp, text }) {
   if (room === rooms.get(current) && publisher !== me) $('spoken').textContent = `${publisher}: ${text}`
 }
 
-function missed(room, gap) {
-  if (gap.reason !== 'beyond_tail') room.position = { epoch: gap.epoch, offset: gap.toOffset }
-  const many = gap.toOffset - gap.fromOffset + 1
-  const lost = gap.reason === 'epoch' ? 'The gateway has started anew: what was said meanwhile is not kept.' : `${many} messages are not kept any more.`
+function missed(room, { reason, epoch, fromOffset, toOffset }) {
+  if (reason === 'beyond_tail') return // nothing is missing: the room goes on from where `subscribed` said
+  room.position = { epoch, offset: toOffset }
+  const many = toOffset - fromOffset + 1
+  const lost = reason === 'epoch' ? 'The gateway has started anew: what was said before it is gone.'
+    : many === 1 ? 'One message is not kept any more.' : `${many} messages are not kept any more.`
   add(room, { note: lost })
 }
 
@@ -217,6 +219,12 @@ function showChat(name) {
   enter(roomName.test(wanted) ? wanted : 'lobby')
 }
 
+// What is known, and what was not sent, is for the one who has signed in.
+function forget() {
+  rooms.clear()
+  unsent.clear()
+}
+
 function showLogin(why = '') {
   $('chat').hidden = true
   $('login').hidden = false
@@ -232,7 +240,7 @@ $('login').onsubmit = async (event) => {
     const response = await fetch('/login', { method: 'POST', body: JSON.stringify({ name }) })
     if (!response.ok) throw new Error(await response.text())
     const person = await response.json()
-    if (me && me !== person.name) unsent.clear() // what was not sent was another's
+    if (me !== person.name) forget()
     showChat(person.name)
   } catch (error) {
     $('refused').textContent = error.message
@@ -256,8 +264,7 @@ $('say').onsubmit = (event) => {
 
 $('leave').onclick = async () => {
   line.stop()
-  rooms.clear()
-  unsent.clear()
+  forget()
   await fetch('/login', { method: 'DELETE' })
   me = ''
   showLogin()

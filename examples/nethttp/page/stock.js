@@ -4,7 +4,8 @@ const $ = (id) => document.getElementById(id)
 const items = new Map()
 let version = 0 // of the last change that items have
 let position = null // in the channel, of the last change that came
-let early = null // changes that came while the inventory is under way
+let loads = 0 // inventories that were asked for
+let early = null // changes that came while one is under way
 
 // ---- the line
 
@@ -107,14 +108,16 @@ function called({ requestId, method, data }) {
 
 // The inventory is asked for once the channel is subscribed to: a change is in the one, or comes by the other, or both.
 async function load() {
-  early ??= []
+  const mine = ++loads
+  early = [] // what came before is in it
   const response = await fetch('/items').catch(() => null)
-  if (!response?.ok) return setTimeout(load, 2000)
-  const inventory = await response.json()
+  const inventory = response?.ok ? await response.json() : null
+  if (mine !== loads) return // a newer one is under way
+  if (!inventory) return setTimeout(load, 2000)
   version = inventory.version
   items.clear()
   for (const item of inventory.items) items.set(item.id, item)
-  const waiting = early ?? []
+  const waiting = early
   early = null
   render()
   waiting.forEach(changed)
