@@ -229,7 +229,7 @@ func membersOf(path string, data json.RawMessage) (map[string]json.RawMessage, e
 		}
 		key := name.(string) //nolint:forcetypeassert // of an object, every other token is a name
 		if _, twice := members[key]; twice {
-			return nil, fmt.Errorf("%s stands there twice", shown(join(path, key)))
+			return nil, fmt.Errorf("%s stands there twice", join(path, shown(key)))
 		}
 		if len(members) == maxMembers {
 			return nil, fmt.Errorf("%s has more than %d fields", orRequest(path), maxMembers)
@@ -247,14 +247,16 @@ func readList(path string, data json.RawMessage, f protoreflect.FieldDescriptor,
 	if data[0] != '[' {
 		return wrong(path, data, "an array")
 	}
-	var items []json.RawMessage
-	if err := json.Unmarshal(data, &items); err != nil {
-		return err
-	}
-	if len(items) > maxMembers {
-		return fmt.Errorf("%s has %d items: at most %d are allowed", path, len(items), maxMembers)
-	}
-	for i, item := range items {
+	d := json.NewDecoder(bytes.NewReader(data))
+	_, _ = d.Token() // the bracket; what follows was found to be JSON before
+	for i := 0; d.More(); i++ {
+		if i == maxMembers {
+			return fmt.Errorf("%s has more than %d items", path, maxMembers)
+		}
+		var item json.RawMessage
+		if err := d.Decode(&item); err != nil {
+			return err
+		}
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if f.Message() != nil {
 			if err := readMessage(at, item, list.AppendMutable().Message()); err != nil {

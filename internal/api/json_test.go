@@ -120,7 +120,8 @@ func TestJSONIsReadStrictly(t *testing.T) {
 		`{"base64":"AP8"}`:               "base64 is not base64: expected the standard alphabet with padding",
 		`{"base64":"AP8=\n"}`:            "base64 is not base64",
 		`{"base64":1}`:                   "base64 is a number: expected a string",
-		`{"channels":[` + many(1025, `"a"`) + `]}`: "channels has 1025 items: at most 1024 are allowed",
+		`{"tags":{` + many(1025, `"a":"b"`) + `}}`: `tags."a" stands there twice`,
+		`{"channels":[` + many(1025, `"a"`) + `]}`: "channels has more than 1024 items",
 	} {
 		err := unmarshalJSON([]byte(text), &magpiev1.BroadcastRequest{})
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

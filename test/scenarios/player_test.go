@@ -80,8 +80,11 @@ func (p *player) play(ctx context.Context, group []step) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s := group[0]
-	if s.verb == "open" {
+	switch s.verb {
+	case "open":
 		return p.open(ctx, s)
+	case "asks":
+		return p.ask(ctx, s)
 	}
 	c := p.clients[s.client]
 	if c == nil {

@@ -58,6 +58,9 @@ func TestFalseDialoguesFail(t *testing.T) {
 		"an open line":         "A> {\"type\":\"ping\"}\nA< {\"type\":\"connected\"}\nA closed 1000",
 		"another code":         "A>hex 00\nA closed 1002",
 		"another status":       "A open json answer 401",
+		"another answer":       "S asks Node {} gets {\"nodeId\":\"*\",\"draining\":true}",
+		"a refusal":            "S asks Sessions {\"limit\":-1} gets {\"total\":\"*\"}",
+		"no answer":            "S asks Node {}",
 		"a name without value": "A> {\"type\":\"connect\",\"token\":\"$nothing\"}",
 	} {
 		t.Run(name, func(t *testing.T) {

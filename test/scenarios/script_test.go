@@ -20,14 +20,14 @@ type step struct {
 	line   int // in the file
 	client string
 	times  int
-	verb   string // ">", "<", "~", or a word: open, ping, close, closed, cut
+	verb   string // ">", "<", "~", or a word: open, asks, ping, close, closed, cut
 	form   string // of ">": "", "text", "hex" or "hold"
 	rest   string
 }
 
 var (
 	exchangeLine = regexp.MustCompile(`^([A-Z])(?:\*([0-9]+))?(>text|>hex|>hold|>|<|~) (.+)$`)
-	actionLine   = regexp.MustCompile(`^([A-Z]) (open|ping|close|closed|cut)(?: (.+))?$`)
+	actionLine   = regexp.MustCompile(`^([A-Z]) (open|asks|ping|close|closed|cut)(?: (.+))?$`)
 )
 
 func parseScript(data []byte) (*script, error) {

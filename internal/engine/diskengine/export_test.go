@@ -26,3 +26,6 @@ func (e *Engine) Records(name wire.ChannelName) (n int) {
 	}
 	return n
 }
+
+// Stopped is closed when Close has begun.
+func (e *Engine) Stopped() <-chan struct{} { return e.stop }

@@ -40,6 +40,8 @@ func (e *Engine) List(ctx context.Context, q engine.ListQuery) (engine.Listing, 
 		switch {
 		case errors.Is(o.err, context.Canceled), errors.Is(o.err, context.DeadlineExceeded):
 			return engine.Listing{}, late
+		case errors.Is(o.err, errClosing):
+			return engine.Listing{}, wire.Errorf(wire.CodeUnavailable, "the store on disk is being closed")
 		case o.err != nil:
 			e.opts.Logger.Error("the channels in the store cannot be listed", "error", o.err)
 			return engine.Listing{}, wire.Errorf(wire.CodeInternal, "the channels cannot be listed: the gateway's log tells why")
@@ -62,17 +64,17 @@ func (e *Engine) list(ctx context.Context, q engine.ListQuery) (engine.Listing, 
 		return engine.Listing{}, err
 	}
 	passed := 0
-	for valid := it.First(); valid && ctx.Err() == nil; valid = it.Next() {
+	for valid := it.First(); valid && err == nil; valid = it.Next() {
 		name := wire.ChannelName(it.Key()[1:])
 		if inMemory[name] || e.opts.Level(name) != Memory { // otherwise it is of a time when it was not
 			selection.Add(name)
 			delete(inMemory, name)
 		}
-		if passed++; passed%listStep == 0 && e.closing() {
-			break
+		if passed++; passed%listStep == 0 {
+			err = e.wanted(ctx)
 		}
 	}
-	if err := errors.Join(ctx.Err(), it.Error(), it.Close()); err != nil {
+	if err := errors.Join(err, it.Error(), it.Close()); err != nil {
 		return engine.Listing{}, err
 	}
 	for name := range inMemory {
@@ -81,13 +83,16 @@ func (e *Engine) list(ctx context.Context, q engine.ListQuery) (engine.Listing, 
 	return selection.Listing(e.describe), nil
 }
 
-// closing reports whether the engine is being closed, which waits for those who use the disk.
-func (e *Engine) closing() bool {
+// errClosing tells that the engine is being closed, which waits for those who use the disk.
+var errClosing = errors.New("diskengine: the store is being closed")
+
+// wanted is why nobody waits for a listing any more, or nil.
+func (e *Engine) wanted(ctx context.Context) error {
 	select {
 	case <-e.stop:
-		return true
+		return errClosing
 	default:
-		return false
+		return ctx.Err()
 	}
 }
 
