@@ -59,11 +59,11 @@ func hooked(t *testing.T, d *diary) (*magpie.Gateway, *httptest.Server) {
 			if name, ok := strings.CutPrefix(token, "token-"); ok {
 				user = name
 			}
-			switch {
-			case user == "thief":
+			switch user {
+			case "thief":
 				return nil, &magpie.Error{Code: "unauthenticated", Message: "stop thief"}
-			case user == "":
-				return nil, nil //nolint:nilnil // somebody else may know
+			case "":
+				return nil, nil
 			}
 			all := []string{">"}
 			return &magpie.Identity{UserID: user, Device: "phone", Rights: magpie.Rights{Publish: all, Subscribe: all, Call: all}}, nil

@@ -83,6 +83,8 @@ func (protobufCodec) Unmarshal(data []byte, message any) error {
 		return put(message, decoded)
 	case *wire.History:
 		return put(message, decoded)
+	case *wire.Call:
+		return put(message, decoded)
 	default:
 		return fmt.Errorf("api: %T is no request of this service", message)
 	}

@@ -3,6 +3,7 @@
 //
 //	gateway.go        GatewayService over Connect, gRPC, gRPC-Web and JSON: who may call which of its methods
 //	publish.go        Broadcast and Send; Publish and History are the hub's
+//	call.go           Call
 //	channels.go       Channels
 //	sessions.go       Sessions, Disconnect, Subscribe and Unsubscribe
 //	subscriptions.go  Subscriptions: which of them are behind

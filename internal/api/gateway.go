@@ -17,6 +17,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/hub"
 	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
+	magpiev1 "github.com/magpie-bridge/magpie/protocol/gen/magpie/v1"
 	"github.com/magpie-bridge/magpie/protocol/gen/magpie/v1/magpiev1connect"
 )
 
@@ -71,6 +72,7 @@ func (s *service) methods(options connect.HandlerOption) *http.ServeMux {
 	mount(mux, magpiev1connect.GatewayServiceBroadcastProcedure, s.broadcast, options)
 	mount(mux, magpiev1connect.GatewayServiceSendProcedure, s.send, options)
 	mount(mux, magpiev1connect.GatewayServiceHistoryProcedure, h.HistoryWait, options)
+	mount(mux, magpiev1connect.GatewayServiceCallProcedure, s.call, options)
 	mount(mux, magpiev1connect.GatewayServiceSubscriptionsProcedure, allowed(SubscriptionsRight, s.subscriptions), options)
 	mount(mux, magpiev1connect.GatewayServiceChannelsProcedure, allowed(ChannelsRight, s.channels), options)
 	mount(mux, magpiev1connect.GatewayServiceSessionsProcedure, allowed(SessionsRight, s.sessions), options)
@@ -128,6 +130,10 @@ func (s *service) guard(next http.Handler) http.Handler {
 			return
 		}
 		observe(r.Context(), principal.UserID, errNotReached)
+		if r.URL.Path == magpiev1connect.GatewayServiceCallProcedure {
+			// A call may take longer than the server lets others.
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.opts.Hub.LongestCall() + callMargin))
+		}
 		if speaks(w, r) {
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, principal)))
 		}
@@ -187,6 +193,14 @@ func connectError(err error) *connect.Error {
 		code = connect.CodeUnknown
 	}
 	ce := connect.NewError(code, errors.New(e.Message))
+	if e.Retryable || e.RetryAfter > 0 || len(e.Details) > 0 {
+		detail, err := connect.NewErrorDetail(&magpiev1.Error{
+			Code: string(e.Code), Message: e.Message, Retryable: e.Retryable, RetryAfterMs: e.RetryAfter.Milliseconds(), Details: e.Details,
+		})
+		if err == nil {
+			ce.AddDetail(detail)
+		}
+	}
 	if e.RetryAfter > 0 {
 		seconds := int((e.RetryAfter.Milliseconds() + 999) / 1000)
 		ce.Meta().Set("Retry-After", strconv.Itoa(seconds))

@@ -61,7 +61,8 @@ func rescue(h *hub.Hub) func(context.Context, connect.Spec, http.Header, any) er
 // limitTime gives a deadline to requests that have none.
 func limitTime(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, r connect.AnyRequest) (connect.AnyResponse, error) {
-		if _, limited := ctx.Deadline(); !limited {
+		// A call says itself how long it may take.
+		if _, limited := ctx.Deadline(); !limited && r.Spec().Procedure != magpiev1connect.GatewayServiceCallProcedure {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, requestDeadline)
 			defer cancel()

@@ -136,7 +136,7 @@ func TestRequestsHaveADeadline(t *testing.T) {
 			at, _ := ctx.Deadline()
 			left = time.Until(at)
 			return nil, nil
-		})(ctx, nil)
+		})(ctx, connect.NewRequest(&magpiev1.NodeRequest{}))
 		return left
 	}
 	if got := left(t.Context()); got <= requestDeadline-5*time.Second || got > requestDeadline {

@@ -99,13 +99,21 @@ func (h *Hub) timeout(c *wire.Call) time.Duration {
 	}
 }
 
+// LongestCall is how long a call may take at most.
+func (h *Hub) LongestCall() time.Duration { return h.opts.Calls.MaxTimeout }
+
 // Dispatch brings a call to whoever is to answer it. What comes of it goes to x.Back, possibly before Dispatch returns.
 func (h *Hub) Dispatch(x *Exchange) {
-	if x.To.Kind != wire.TargetService {
+	var err error
+	switch {
+	case x.To.Kind == wire.TargetService:
+		err = h.serve(x)
+	case h.lines != nil:
 		h.lines.Reach(x)
-		return
+	default:
+		err = wire.Errorf(wire.CodeNotFound, "nobody is connected here")
 	}
-	if err := h.serve(x); err != nil {
+	if err != nil {
 		x.Fail(x.From, err)
 	}
 }

@@ -117,7 +117,7 @@ func (h *Hub) Authenticate(ctx context.Context, c auth.Credential) (*auth.Princi
 func (h *Hub) Recognize(ctx context.Context) (*auth.Principal, error) {
 	before, ok := h.opts.Authenticator.(auth.Before)
 	if !ok {
-		return nil, nil //nolint:nilnil // nobody is known
+		return nil, nil
 	}
 	principal, err := before.First(ctx, "")
 	if err != nil {

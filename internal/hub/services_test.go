@@ -176,7 +176,7 @@ func TestServicesInAnyOrder(t *testing.T) {
 	var done sync.WaitGroup
 	for w := range workers {
 		done.Go(func() {
-			random := rand.New(rand.NewPCG(uint64(w), 7)) //nolint:gosec // a seed of the test
+			random := rand.New(rand.NewPCG(uint64(w), 7))
 			own := &answering{given: given}
 			var r *Registration
 			var open []*Exchange

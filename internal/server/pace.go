@@ -24,8 +24,8 @@ const (
 	adapt = 25
 )
 
-// pace sets how much garbage there may be, until ctx ends. opened counts the clients since the start.
-func pace(ctx context.Context, opened func() int64, set func(percent int)) {
+// pace sets how much garbage there may be, until ctx ends. opened counts the clients since the start; live is what is in use.
+func pace(ctx context.Context, opened func() int64, live func() uint64, set func(percent int)) {
 	ticker := time.NewTicker(paceEvery)
 	defer ticker.Stop()
 	set(tightPercent)
@@ -43,7 +43,7 @@ func pace(ctx context.Context, opened func() int64, set func(percent int)) {
 			}
 			quiet = 0
 		} else if quiet++; quiet >= calm && (quiet-calm)%adapt == 0 {
-			set(slackPercent(liveHeap()))
+			set(slackPercent(live()))
 		}
 		before = now
 	}

@@ -16,7 +16,7 @@ func TestPace(t *testing.T) {
 		var set []bool // whether it was tight
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		go pace(ctx, opened.Load, func(percent int) { set = append(set, percent == tightPercent) })
+		go pace(ctx, opened.Load, func() uint64 { return 0 }, func(percent int) { set = append(set, percent == tightPercent) })
 		after := func(looks, each int) []bool {
 			for range looks {
 				time.Sleep(paceEvery)

@@ -124,7 +124,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 	go giveBack(sourcesCtx, s.gateway.hub.Metrics.SessionsOpened.Load, freeMemory)
 	if s.pace {
-		go pace(sourcesCtx, s.gateway.hub.Metrics.SessionsOpened.Load, setGarbage)
+		go pace(sourcesCtx, s.gateway.hub.Metrics.SessionsOpened.Load, liveHeap, setGarbage)
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- s.serve() }()

@@ -94,4 +94,31 @@ func TestJavaCallsTheServerAPI(t *testing.T) {
 	if status := backend.await(t, "status", "refused").raw; !strings.HasPrefix(status, "INVALID_ARGUMENT: ") {
 		t.Errorf("a bad channel name is refused with %s", fmt.Sprintf("%q", status))
 	}
+	var node magpiev1.NodeResponse
+	backend.rpc(t, "node", "Node", &magpiev1.NodeRequest{}, &node)
+	if node.GetNodeId() == "" || node.GetStartedAt() == 0 || node.GetDraining() {
+		t.Errorf("the node is %s", &node)
+	}
+}
+
+// The Java program calls a method that a Go program serves on its line.
+func TestJavaCallsAServiceByTheServerAPI(t *testing.T) {
+	g := startGateway(t, "")
+	backend := startServerAPI(t, g)
+	service := startGo(t, g, "go")
+	service.ready(t)
+	service.serve(t, 2, "reply", "wait")
+	var quote magpiev1.CallResponse
+	backend.rpc(t, "quote", "Call", &magpiev1.CallRequest{
+		Method: "go.reply", TimeoutMs: 10_000, Meta: map[string]string{"id": "quote"},
+		Payload: &magpiev1.CallRequest_Data{Data: []byte(`{"sku":"鵲"}`)},
+	}, &quote)
+	if string(quote.GetData()) != `{"from":"go","got":{"sku":"鵲"}}` || quote.GetMeta()["id"] != "quote" {
+		t.Errorf("the answer is %s", &quote)
+	}
+	backend.ask(t, "slow", "Call", &magpiev1.CallRequest{Method: "go.wait", TimeoutMs: 300, Meta: map[string]string{"id": "slow"}})
+	if status := backend.await(t, "status", "slow").raw; !strings.HasPrefix(status, "DEADLINE_EXCEEDED: ") {
+		t.Errorf("a call that takes too long ends with %s", status)
+	}
+	service.await(t, "canceled", "slow")
 }

@@ -608,6 +608,283 @@ func (x *SendResponse) GetDuplicate() bool {
 	return false
 }
 
+// CallRequest is a call. Its fields are those of the frame.
+type CallRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Method string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// Who is to answer, where it is not whoever serves the method: user:<id>, session:<id>, or channel:<name> for all who
+	// have subscribed it.
+	To string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// How long to wait: 30 s where it is absent, and at most 5 min.
+	TimeoutMs int64             `protobuf:"varint,3,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	Meta      map[string]string `protobuf:"bytes,4,rep,name=meta,proto3" json:"meta,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Which of a user's devices is meant; empty: any.
+	Device string `protobuf:"bytes,6,opt,name=device,proto3" json:"device,omitempty"`
+	// Whose answer counts where several are asked: that of the first (empty, or "first"), or those of "all".
+	Answers string `protobuf:"bytes,7,opt,name=answers,proto3" json:"answers,omitempty"`
+	// Types that are valid to be assigned to Payload:
+	//
+	//	*CallRequest_Data
+	//	*CallRequest_Text
+	//	*CallRequest_Bytes
+	Payload       isCallRequest_Payload `protobuf_oneof:"payload"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallRequest) Reset() {
+	*x = CallRequest{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallRequest) ProtoMessage() {}
+
+func (x *CallRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallRequest.ProtoReflect.Descriptor instead.
+func (*CallRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CallRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *CallRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *CallRequest) GetTimeoutMs() int64 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+func (x *CallRequest) GetMeta() map[string]string {
+	if x != nil {
+		return x.Meta
+	}
+	return nil
+}
+
+func (x *CallRequest) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *CallRequest) GetAnswers() string {
+	if x != nil {
+		return x.Answers
+	}
+	return ""
+}
+
+func (x *CallRequest) GetPayload() isCallRequest_Payload {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *CallRequest) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Payload.(*CallRequest_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *CallRequest) GetText() string {
+	if x != nil {
+		if x, ok := x.Payload.(*CallRequest_Text); ok {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+func (x *CallRequest) GetBytes() []byte {
+	if x != nil {
+		if x, ok := x.Payload.(*CallRequest_Bytes); ok {
+			return x.Bytes
+		}
+	}
+	return nil
+}
+
+type isCallRequest_Payload interface {
+	isCallRequest_Payload()
+}
+
+type CallRequest_Data struct {
+	Data []byte `protobuf:"bytes,13,opt,name=data,proto3,oneof"`
+}
+
+type CallRequest_Text struct {
+	Text string `protobuf:"bytes,14,opt,name=text,proto3,oneof"`
+}
+
+type CallRequest_Bytes struct {
+	Bytes []byte `protobuf:"bytes,15,opt,name=bytes,proto3,oneof"`
+}
+
+func (*CallRequest_Data) isCallRequest_Payload() {}
+
+func (*CallRequest_Text) isCallRequest_Payload() {}
+
+func (*CallRequest_Bytes) isCallRequest_Payload() {}
+
+// CallResponse is the result. Its fields are those of the frame reply.
+type CallResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Meta  map[string]string      `protobuf:"bytes,4,rep,name=meta,proto3" json:"meta,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How many were asked, where the answers of all were wanted.
+	Asked int64 `protobuf:"varint,5,opt,name=asked,proto3" json:"asked,omitempty"`
+	// The answers of those who gave one in time, in the order in which they came.
+	Answers []*Answer `protobuf:"bytes,6,rep,name=answers,proto3" json:"answers,omitempty"`
+	// Types that are valid to be assigned to Payload:
+	//
+	//	*CallResponse_Data
+	//	*CallResponse_Text
+	//	*CallResponse_Bytes
+	Payload       isCallResponse_Payload `protobuf_oneof:"payload"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallResponse) Reset() {
+	*x = CallResponse{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallResponse) ProtoMessage() {}
+
+func (x *CallResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallResponse.ProtoReflect.Descriptor instead.
+func (*CallResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CallResponse) GetMeta() map[string]string {
+	if x != nil {
+		return x.Meta
+	}
+	return nil
+}
+
+func (x *CallResponse) GetAsked() int64 {
+	if x != nil {
+		return x.Asked
+	}
+	return 0
+}
+
+func (x *CallResponse) GetAnswers() []*Answer {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+func (x *CallResponse) GetPayload() isCallResponse_Payload {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *CallResponse) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Payload.(*CallResponse_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *CallResponse) GetText() string {
+	if x != nil {
+		if x, ok := x.Payload.(*CallResponse_Text); ok {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+func (x *CallResponse) GetBytes() []byte {
+	if x != nil {
+		if x, ok := x.Payload.(*CallResponse_Bytes); ok {
+			return x.Bytes
+		}
+	}
+	return nil
+}
+
+type isCallResponse_Payload interface {
+	isCallResponse_Payload()
+}
+
+type CallResponse_Data struct {
+	Data []byte `protobuf:"bytes,13,opt,name=data,proto3,oneof"`
+}
+
+type CallResponse_Text struct {
+	Text string `protobuf:"bytes,14,opt,name=text,proto3,oneof"`
+}
+
+type CallResponse_Bytes struct {
+	Bytes []byte `protobuf:"bytes,15,opt,name=bytes,proto3,oneof"`
+}
+
+func (*CallResponse_Data) isCallResponse_Payload() {}
+
+func (*CallResponse_Text) isCallResponse_Payload() {}
+
+func (*CallResponse_Bytes) isCallResponse_Payload() {}
+
 // ChannelsRequest asks for a page of the channels.
 type ChannelsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -623,7 +900,7 @@ type ChannelsRequest struct {
 
 func (x *ChannelsRequest) Reset() {
 	*x = ChannelsRequest{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[7]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -635,7 +912,7 @@ func (x *ChannelsRequest) String() string {
 func (*ChannelsRequest) ProtoMessage() {}
 
 func (x *ChannelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[7]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -648,7 +925,7 @@ func (x *ChannelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelsRequest.ProtoReflect.Descriptor instead.
 func (*ChannelsRequest) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{7}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ChannelsRequest) GetPattern() string {
@@ -686,7 +963,7 @@ type ChannelsResponse struct {
 
 func (x *ChannelsResponse) Reset() {
 	*x = ChannelsResponse{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[8]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +975,7 @@ func (x *ChannelsResponse) String() string {
 func (*ChannelsResponse) ProtoMessage() {}
 
 func (x *ChannelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[8]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +988,7 @@ func (x *ChannelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelsResponse.ProtoReflect.Descriptor instead.
 func (*ChannelsResponse) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{8}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ChannelsResponse) GetChannels() []*ChannelInfo {
@@ -755,7 +1032,7 @@ type ChannelInfo struct {
 
 func (x *ChannelInfo) Reset() {
 	*x = ChannelInfo{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[9]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -767,7 +1044,7 @@ func (x *ChannelInfo) String() string {
 func (*ChannelInfo) ProtoMessage() {}
 
 func (x *ChannelInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[9]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -780,7 +1057,7 @@ func (x *ChannelInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelInfo.ProtoReflect.Descriptor instead.
 func (*ChannelInfo) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{9}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ChannelInfo) GetChannel() string {
@@ -848,7 +1125,7 @@ type SessionsRequest struct {
 
 func (x *SessionsRequest) Reset() {
 	*x = SessionsRequest{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[10]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +1137,7 @@ func (x *SessionsRequest) String() string {
 func (*SessionsRequest) ProtoMessage() {}
 
 func (x *SessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[10]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +1150,7 @@ func (x *SessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsRequest.ProtoReflect.Descriptor instead.
 func (*SessionsRequest) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{10}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SessionsRequest) GetUserId() string {
@@ -918,7 +1195,7 @@ type SessionsResponse struct {
 
 func (x *SessionsResponse) Reset() {
 	*x = SessionsResponse{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[11]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -930,7 +1207,7 @@ func (x *SessionsResponse) String() string {
 func (*SessionsResponse) ProtoMessage() {}
 
 func (x *SessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[11]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -943,7 +1220,7 @@ func (x *SessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsResponse.ProtoReflect.Descriptor instead.
 func (*SessionsResponse) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{11}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SessionsResponse) GetSessions() []*SessionInfo {
@@ -991,7 +1268,7 @@ type SessionInfo struct {
 
 func (x *SessionInfo) Reset() {
 	*x = SessionInfo{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[12]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1280,7 @@ func (x *SessionInfo) String() string {
 func (*SessionInfo) ProtoMessage() {}
 
 func (x *SessionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[12]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1293,7 @@ func (x *SessionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
 func (*SessionInfo) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{12}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SessionInfo) GetSessionId() string {
@@ -1106,7 +1383,7 @@ type DisconnectRequest struct {
 
 func (x *DisconnectRequest) Reset() {
 	*x = DisconnectRequest{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[13]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1118,7 +1395,7 @@ func (x *DisconnectRequest) String() string {
 func (*DisconnectRequest) ProtoMessage() {}
 
 func (x *DisconnectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[13]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1131,7 +1408,7 @@ func (x *DisconnectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisconnectRequest.ProtoReflect.Descriptor instead.
 func (*DisconnectRequest) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{13}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DisconnectRequest) GetSessionId() string {
@@ -1179,7 +1456,7 @@ type DisconnectResponse struct {
 
 func (x *DisconnectResponse) Reset() {
 	*x = DisconnectResponse{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[14]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1468,7 @@ func (x *DisconnectResponse) String() string {
 func (*DisconnectResponse) ProtoMessage() {}
 
 func (x *DisconnectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[14]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1481,7 @@ func (x *DisconnectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisconnectResponse.ProtoReflect.Descriptor instead.
 func (*DisconnectResponse) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{14}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DisconnectResponse) GetSessions() int64 {
@@ -1228,7 +1505,7 @@ type SubscribeRequest struct {
 
 func (x *SubscribeRequest) Reset() {
 	*x = SubscribeRequest{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[15]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1240,7 +1517,7 @@ func (x *SubscribeRequest) String() string {
 func (*SubscribeRequest) ProtoMessage() {}
 
 func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[15]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1253,7 +1530,7 @@ func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRequest.ProtoReflect.Descriptor instead.
 func (*SubscribeRequest) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{15}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SubscribeRequest) GetSessionId() string {
@@ -1294,7 +1571,7 @@ type SubscribeResponse struct {
 
 func (x *SubscribeResponse) Reset() {
 	*x = SubscribeResponse{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[16]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1583,7 @@ func (x *SubscribeResponse) String() string {
 func (*SubscribeResponse) ProtoMessage() {}
 
 func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[16]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1596,7 @@ func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeResponse.ProtoReflect.Descriptor instead.
 func (*SubscribeResponse) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{16}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SubscribeResponse) GetSessions() int64 {
@@ -1343,7 +1620,7 @@ type UnsubscribeRequest struct {
 
 func (x *UnsubscribeRequest) Reset() {
 	*x = UnsubscribeRequest{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[17]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1632,7 @@ func (x *UnsubscribeRequest) String() string {
 func (*UnsubscribeRequest) ProtoMessage() {}
 
 func (x *UnsubscribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[17]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1645,7 @@ func (x *UnsubscribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsubscribeRequest.ProtoReflect.Descriptor instead.
 func (*UnsubscribeRequest) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{17}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UnsubscribeRequest) GetSessionId() string {
@@ -1409,7 +1686,7 @@ type UnsubscribeResponse struct {
 
 func (x *UnsubscribeResponse) Reset() {
 	*x = UnsubscribeResponse{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[18]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1421,7 +1698,7 @@ func (x *UnsubscribeResponse) String() string {
 func (*UnsubscribeResponse) ProtoMessage() {}
 
 func (x *UnsubscribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[18]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1434,7 +1711,7 @@ func (x *UnsubscribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsubscribeResponse.ProtoReflect.Descriptor instead.
 func (*UnsubscribeResponse) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{18}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UnsubscribeResponse) GetSessions() int64 {
@@ -1453,7 +1730,7 @@ type NodeRequest struct {
 
 func (x *NodeRequest) Reset() {
 	*x = NodeRequest{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[19]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +1742,7 @@ func (x *NodeRequest) String() string {
 func (*NodeRequest) ProtoMessage() {}
 
 func (x *NodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[19]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +1755,7 @@ func (x *NodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeRequest.ProtoReflect.Descriptor instead.
 func (*NodeRequest) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{19}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{21}
 }
 
 // NodeResponse is how a node stands.
@@ -1505,7 +1782,7 @@ type NodeResponse struct {
 
 func (x *NodeResponse) Reset() {
 	*x = NodeResponse{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[20]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1794,7 @@ func (x *NodeResponse) String() string {
 func (*NodeResponse) ProtoMessage() {}
 
 func (x *NodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[20]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1807,7 @@ func (x *NodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeResponse.ProtoReflect.Descriptor instead.
 func (*NodeResponse) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{20}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *NodeResponse) GetNodeId() string {
@@ -1624,7 +1901,7 @@ type MethodInfo struct {
 
 func (x *MethodInfo) Reset() {
 	*x = MethodInfo{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[21]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1636,7 +1913,7 @@ func (x *MethodInfo) String() string {
 func (*MethodInfo) ProtoMessage() {}
 
 func (x *MethodInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[21]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1649,7 +1926,7 @@ func (x *MethodInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MethodInfo.ProtoReflect.Descriptor instead.
 func (*MethodInfo) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{21}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MethodInfo) GetMethod() string {
@@ -1739,7 +2016,33 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\apayload\"]\n" +
 	"\fSendResponse\x12/\n" +
 	"\bposition\x18\x01 \x01(\v2\x13.magpie.v1.PositionR\bposition\x12\x1c\n" +
-	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"W\n" +
+	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"\xca\x02\n" +
+	"\vCallRequest\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x03 \x01(\x03R\ttimeoutMs\x124\n" +
+	"\x04meta\x18\x04 \x03(\v2 .magpie.v1.CallRequest.MetaEntryR\x04meta\x12\x16\n" +
+	"\x06device\x18\x06 \x01(\tR\x06device\x12\x18\n" +
+	"\aanswers\x18\a \x01(\tR\aanswers\x12\x14\n" +
+	"\x04data\x18\r \x01(\fH\x00R\x04data\x12\x14\n" +
+	"\x04text\x18\x0e \x01(\tH\x00R\x04text\x12\x16\n" +
+	"\x05bytes\x18\x0f \x01(\fH\x00R\x05bytes\x1a7\n" +
+	"\tMetaEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
+	"\apayloadJ\x04\b\x05\x10\x06\"\x90\x02\n" +
+	"\fCallResponse\x125\n" +
+	"\x04meta\x18\x04 \x03(\v2!.magpie.v1.CallResponse.MetaEntryR\x04meta\x12\x14\n" +
+	"\x05asked\x18\x05 \x01(\x03R\x05asked\x12+\n" +
+	"\aanswers\x18\x06 \x03(\v2\x11.magpie.v1.AnswerR\aanswers\x12\x14\n" +
+	"\x04data\x18\r \x01(\fH\x00R\x04data\x12\x14\n" +
+	"\x04text\x18\x0e \x01(\tH\x00R\x04text\x12\x16\n" +
+	"\x05bytes\x18\x0f \x01(\fH\x00R\x05bytes\x1a7\n" +
+	"\tMetaEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
+	"\apayload\"W\n" +
 	"\x0fChannelsRequest\x12\x18\n" +
 	"\apattern\x18\x01 \x01(\tR\apattern\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x03R\x05limit\x12\x14\n" +
@@ -1832,13 +2135,14 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x18\n" +
 	"\aservers\x18\x02 \x01(\x03R\aservers\x12\x1b\n" +
 	"\tin_flight\x18\x03 \x01(\x03R\binFlight\x12\x16\n" +
-	"\x06queued\x18\x04 \x01(\x03R\x06queued2\x8d\x06\n" +
+	"\x06queued\x18\x04 \x01(\x03R\x06queued2\xc6\x06\n" +
 	"\x0eGatewayService\x12@\n" +
 	"\aPublish\x12\x19.magpie.v1.PublishRequest\x1a\x1a.magpie.v1.PublishResponse\x12@\n" +
 	"\aHistory\x12\x19.magpie.v1.HistoryRequest\x1a\x1a.magpie.v1.HistoryResponse\x12R\n" +
 	"\rSubscriptions\x12\x1f.magpie.v1.SubscriptionsRequest\x1a .magpie.v1.SubscriptionsResponse\x12F\n" +
 	"\tBroadcast\x12\x1b.magpie.v1.BroadcastRequest\x1a\x1c.magpie.v1.BroadcastResponse\x127\n" +
-	"\x04Send\x12\x16.magpie.v1.SendRequest\x1a\x17.magpie.v1.SendResponse\x12C\n" +
+	"\x04Send\x12\x16.magpie.v1.SendRequest\x1a\x17.magpie.v1.SendResponse\x127\n" +
+	"\x04Call\x12\x16.magpie.v1.CallRequest\x1a\x17.magpie.v1.CallResponse\x12C\n" +
 	"\bChannels\x12\x1a.magpie.v1.ChannelsRequest\x1a\x1b.magpie.v1.ChannelsResponse\x12C\n" +
 	"\bSessions\x12\x1a.magpie.v1.SessionsRequest\x1a\x1b.magpie.v1.SessionsResponse\x12I\n" +
 	"\n" +
@@ -1860,7 +2164,7 @@ func file_magpie_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_magpie_v1_gateway_proto_rawDescData
 }
 
-var file_magpie_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_magpie_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_magpie_v1_gateway_proto_goTypes = []any{
 	(*SubscriptionsRequest)(nil),  // 0: magpie.v1.SubscriptionsRequest
 	(*SubscriptionsResponse)(nil), // 1: magpie.v1.SubscriptionsResponse
@@ -1869,73 +2173,83 @@ var file_magpie_v1_gateway_proto_goTypes = []any{
 	(*BroadcastResponse)(nil),     // 4: magpie.v1.BroadcastResponse
 	(*SendRequest)(nil),           // 5: magpie.v1.SendRequest
 	(*SendResponse)(nil),          // 6: magpie.v1.SendResponse
-	(*ChannelsRequest)(nil),       // 7: magpie.v1.ChannelsRequest
-	(*ChannelsResponse)(nil),      // 8: magpie.v1.ChannelsResponse
-	(*ChannelInfo)(nil),           // 9: magpie.v1.ChannelInfo
-	(*SessionsRequest)(nil),       // 10: magpie.v1.SessionsRequest
-	(*SessionsResponse)(nil),      // 11: magpie.v1.SessionsResponse
-	(*SessionInfo)(nil),           // 12: magpie.v1.SessionInfo
-	(*DisconnectRequest)(nil),     // 13: magpie.v1.DisconnectRequest
-	(*DisconnectResponse)(nil),    // 14: magpie.v1.DisconnectResponse
-	(*SubscribeRequest)(nil),      // 15: magpie.v1.SubscribeRequest
-	(*SubscribeResponse)(nil),     // 16: magpie.v1.SubscribeResponse
-	(*UnsubscribeRequest)(nil),    // 17: magpie.v1.UnsubscribeRequest
-	(*UnsubscribeResponse)(nil),   // 18: magpie.v1.UnsubscribeResponse
-	(*NodeRequest)(nil),           // 19: magpie.v1.NodeRequest
-	(*NodeResponse)(nil),          // 20: magpie.v1.NodeResponse
-	(*MethodInfo)(nil),            // 21: magpie.v1.MethodInfo
-	nil,                           // 22: magpie.v1.BroadcastRequest.TagsEntry
-	nil,                           // 23: magpie.v1.BroadcastRequest.MetaEntry
-	nil,                           // 24: magpie.v1.SendRequest.TagsEntry
-	nil,                           // 25: magpie.v1.SendRequest.MetaEntry
-	(*Position)(nil),              // 26: magpie.v1.Position
-	(*PublishResult)(nil),         // 27: magpie.v1.PublishResult
-	(*Start)(nil),                 // 28: magpie.v1.Start
-	(*PublishRequest)(nil),        // 29: magpie.v1.PublishRequest
-	(*HistoryRequest)(nil),        // 30: magpie.v1.HistoryRequest
-	(*PublishResponse)(nil),       // 31: magpie.v1.PublishResponse
-	(*HistoryResponse)(nil),       // 32: magpie.v1.HistoryResponse
+	(*CallRequest)(nil),           // 7: magpie.v1.CallRequest
+	(*CallResponse)(nil),          // 8: magpie.v1.CallResponse
+	(*ChannelsRequest)(nil),       // 9: magpie.v1.ChannelsRequest
+	(*ChannelsResponse)(nil),      // 10: magpie.v1.ChannelsResponse
+	(*ChannelInfo)(nil),           // 11: magpie.v1.ChannelInfo
+	(*SessionsRequest)(nil),       // 12: magpie.v1.SessionsRequest
+	(*SessionsResponse)(nil),      // 13: magpie.v1.SessionsResponse
+	(*SessionInfo)(nil),           // 14: magpie.v1.SessionInfo
+	(*DisconnectRequest)(nil),     // 15: magpie.v1.DisconnectRequest
+	(*DisconnectResponse)(nil),    // 16: magpie.v1.DisconnectResponse
+	(*SubscribeRequest)(nil),      // 17: magpie.v1.SubscribeRequest
+	(*SubscribeResponse)(nil),     // 18: magpie.v1.SubscribeResponse
+	(*UnsubscribeRequest)(nil),    // 19: magpie.v1.UnsubscribeRequest
+	(*UnsubscribeResponse)(nil),   // 20: magpie.v1.UnsubscribeResponse
+	(*NodeRequest)(nil),           // 21: magpie.v1.NodeRequest
+	(*NodeResponse)(nil),          // 22: magpie.v1.NodeResponse
+	(*MethodInfo)(nil),            // 23: magpie.v1.MethodInfo
+	nil,                           // 24: magpie.v1.BroadcastRequest.TagsEntry
+	nil,                           // 25: magpie.v1.BroadcastRequest.MetaEntry
+	nil,                           // 26: magpie.v1.SendRequest.TagsEntry
+	nil,                           // 27: magpie.v1.SendRequest.MetaEntry
+	nil,                           // 28: magpie.v1.CallRequest.MetaEntry
+	nil,                           // 29: magpie.v1.CallResponse.MetaEntry
+	(*Position)(nil),              // 30: magpie.v1.Position
+	(*PublishResult)(nil),         // 31: magpie.v1.PublishResult
+	(*Answer)(nil),                // 32: magpie.v1.Answer
+	(*Start)(nil),                 // 33: magpie.v1.Start
+	(*PublishRequest)(nil),        // 34: magpie.v1.PublishRequest
+	(*HistoryRequest)(nil),        // 35: magpie.v1.HistoryRequest
+	(*PublishResponse)(nil),       // 36: magpie.v1.PublishResponse
+	(*HistoryResponse)(nil),       // 37: magpie.v1.HistoryResponse
 }
 var file_magpie_v1_gateway_proto_depIdxs = []int32{
 	2,  // 0: magpie.v1.SubscriptionsResponse.subscriptions:type_name -> magpie.v1.SubscriptionLag
-	26, // 1: magpie.v1.SubscriptionLag.position:type_name -> magpie.v1.Position
-	22, // 2: magpie.v1.BroadcastRequest.tags:type_name -> magpie.v1.BroadcastRequest.TagsEntry
-	23, // 3: magpie.v1.BroadcastRequest.meta:type_name -> magpie.v1.BroadcastRequest.MetaEntry
-	27, // 4: magpie.v1.BroadcastResponse.results:type_name -> magpie.v1.PublishResult
-	24, // 5: magpie.v1.SendRequest.tags:type_name -> magpie.v1.SendRequest.TagsEntry
-	25, // 6: magpie.v1.SendRequest.meta:type_name -> magpie.v1.SendRequest.MetaEntry
-	26, // 7: magpie.v1.SendResponse.position:type_name -> magpie.v1.Position
-	9,  // 8: magpie.v1.ChannelsResponse.channels:type_name -> magpie.v1.ChannelInfo
-	12, // 9: magpie.v1.SessionsResponse.sessions:type_name -> magpie.v1.SessionInfo
-	28, // 10: magpie.v1.SubscribeRequest.from:type_name -> magpie.v1.Start
-	21, // 11: magpie.v1.NodeResponse.methods:type_name -> magpie.v1.MethodInfo
-	29, // 12: magpie.v1.GatewayService.Publish:input_type -> magpie.v1.PublishRequest
-	30, // 13: magpie.v1.GatewayService.History:input_type -> magpie.v1.HistoryRequest
-	0,  // 14: magpie.v1.GatewayService.Subscriptions:input_type -> magpie.v1.SubscriptionsRequest
-	3,  // 15: magpie.v1.GatewayService.Broadcast:input_type -> magpie.v1.BroadcastRequest
-	5,  // 16: magpie.v1.GatewayService.Send:input_type -> magpie.v1.SendRequest
-	7,  // 17: magpie.v1.GatewayService.Channels:input_type -> magpie.v1.ChannelsRequest
-	10, // 18: magpie.v1.GatewayService.Sessions:input_type -> magpie.v1.SessionsRequest
-	13, // 19: magpie.v1.GatewayService.Disconnect:input_type -> magpie.v1.DisconnectRequest
-	15, // 20: magpie.v1.GatewayService.Subscribe:input_type -> magpie.v1.SubscribeRequest
-	17, // 21: magpie.v1.GatewayService.Unsubscribe:input_type -> magpie.v1.UnsubscribeRequest
-	19, // 22: magpie.v1.GatewayService.Node:input_type -> magpie.v1.NodeRequest
-	31, // 23: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
-	32, // 24: magpie.v1.GatewayService.History:output_type -> magpie.v1.HistoryResponse
-	1,  // 25: magpie.v1.GatewayService.Subscriptions:output_type -> magpie.v1.SubscriptionsResponse
-	4,  // 26: magpie.v1.GatewayService.Broadcast:output_type -> magpie.v1.BroadcastResponse
-	6,  // 27: magpie.v1.GatewayService.Send:output_type -> magpie.v1.SendResponse
-	8,  // 28: magpie.v1.GatewayService.Channels:output_type -> magpie.v1.ChannelsResponse
-	11, // 29: magpie.v1.GatewayService.Sessions:output_type -> magpie.v1.SessionsResponse
-	14, // 30: magpie.v1.GatewayService.Disconnect:output_type -> magpie.v1.DisconnectResponse
-	16, // 31: magpie.v1.GatewayService.Subscribe:output_type -> magpie.v1.SubscribeResponse
-	18, // 32: magpie.v1.GatewayService.Unsubscribe:output_type -> magpie.v1.UnsubscribeResponse
-	20, // 33: magpie.v1.GatewayService.Node:output_type -> magpie.v1.NodeResponse
-	23, // [23:34] is the sub-list for method output_type
-	12, // [12:23] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	30, // 1: magpie.v1.SubscriptionLag.position:type_name -> magpie.v1.Position
+	24, // 2: magpie.v1.BroadcastRequest.tags:type_name -> magpie.v1.BroadcastRequest.TagsEntry
+	25, // 3: magpie.v1.BroadcastRequest.meta:type_name -> magpie.v1.BroadcastRequest.MetaEntry
+	31, // 4: magpie.v1.BroadcastResponse.results:type_name -> magpie.v1.PublishResult
+	26, // 5: magpie.v1.SendRequest.tags:type_name -> magpie.v1.SendRequest.TagsEntry
+	27, // 6: magpie.v1.SendRequest.meta:type_name -> magpie.v1.SendRequest.MetaEntry
+	30, // 7: magpie.v1.SendResponse.position:type_name -> magpie.v1.Position
+	28, // 8: magpie.v1.CallRequest.meta:type_name -> magpie.v1.CallRequest.MetaEntry
+	29, // 9: magpie.v1.CallResponse.meta:type_name -> magpie.v1.CallResponse.MetaEntry
+	32, // 10: magpie.v1.CallResponse.answers:type_name -> magpie.v1.Answer
+	11, // 11: magpie.v1.ChannelsResponse.channels:type_name -> magpie.v1.ChannelInfo
+	14, // 12: magpie.v1.SessionsResponse.sessions:type_name -> magpie.v1.SessionInfo
+	33, // 13: magpie.v1.SubscribeRequest.from:type_name -> magpie.v1.Start
+	23, // 14: magpie.v1.NodeResponse.methods:type_name -> magpie.v1.MethodInfo
+	34, // 15: magpie.v1.GatewayService.Publish:input_type -> magpie.v1.PublishRequest
+	35, // 16: magpie.v1.GatewayService.History:input_type -> magpie.v1.HistoryRequest
+	0,  // 17: magpie.v1.GatewayService.Subscriptions:input_type -> magpie.v1.SubscriptionsRequest
+	3,  // 18: magpie.v1.GatewayService.Broadcast:input_type -> magpie.v1.BroadcastRequest
+	5,  // 19: magpie.v1.GatewayService.Send:input_type -> magpie.v1.SendRequest
+	7,  // 20: magpie.v1.GatewayService.Call:input_type -> magpie.v1.CallRequest
+	9,  // 21: magpie.v1.GatewayService.Channels:input_type -> magpie.v1.ChannelsRequest
+	12, // 22: magpie.v1.GatewayService.Sessions:input_type -> magpie.v1.SessionsRequest
+	15, // 23: magpie.v1.GatewayService.Disconnect:input_type -> magpie.v1.DisconnectRequest
+	17, // 24: magpie.v1.GatewayService.Subscribe:input_type -> magpie.v1.SubscribeRequest
+	19, // 25: magpie.v1.GatewayService.Unsubscribe:input_type -> magpie.v1.UnsubscribeRequest
+	21, // 26: magpie.v1.GatewayService.Node:input_type -> magpie.v1.NodeRequest
+	36, // 27: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
+	37, // 28: magpie.v1.GatewayService.History:output_type -> magpie.v1.HistoryResponse
+	1,  // 29: magpie.v1.GatewayService.Subscriptions:output_type -> magpie.v1.SubscriptionsResponse
+	4,  // 30: magpie.v1.GatewayService.Broadcast:output_type -> magpie.v1.BroadcastResponse
+	6,  // 31: magpie.v1.GatewayService.Send:output_type -> magpie.v1.SendResponse
+	8,  // 32: magpie.v1.GatewayService.Call:output_type -> magpie.v1.CallResponse
+	10, // 33: magpie.v1.GatewayService.Channels:output_type -> magpie.v1.ChannelsResponse
+	13, // 34: magpie.v1.GatewayService.Sessions:output_type -> magpie.v1.SessionsResponse
+	16, // 35: magpie.v1.GatewayService.Disconnect:output_type -> magpie.v1.DisconnectResponse
+	18, // 36: magpie.v1.GatewayService.Subscribe:output_type -> magpie.v1.SubscribeResponse
+	20, // 37: magpie.v1.GatewayService.Unsubscribe:output_type -> magpie.v1.UnsubscribeResponse
+	22, // 38: magpie.v1.GatewayService.Node:output_type -> magpie.v1.NodeResponse
+	27, // [27:39] is the sub-list for method output_type
+	15, // [15:27] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_magpie_v1_gateway_proto_init() }
@@ -1955,18 +2269,28 @@ func file_magpie_v1_gateway_proto_init() {
 		(*SendRequest_Text)(nil),
 		(*SendRequest_Bytes)(nil),
 	}
-	file_magpie_v1_gateway_proto_msgTypes[8].OneofWrappers = []any{}
-	file_magpie_v1_gateway_proto_msgTypes[9].OneofWrappers = []any{}
+	file_magpie_v1_gateway_proto_msgTypes[7].OneofWrappers = []any{
+		(*CallRequest_Data)(nil),
+		(*CallRequest_Text)(nil),
+		(*CallRequest_Bytes)(nil),
+	}
+	file_magpie_v1_gateway_proto_msgTypes[8].OneofWrappers = []any{
+		(*CallResponse_Data)(nil),
+		(*CallResponse_Text)(nil),
+		(*CallResponse_Bytes)(nil),
+	}
+	file_magpie_v1_gateway_proto_msgTypes[10].OneofWrappers = []any{}
 	file_magpie_v1_gateway_proto_msgTypes[11].OneofWrappers = []any{}
-	file_magpie_v1_gateway_proto_msgTypes[12].OneofWrappers = []any{}
-	file_magpie_v1_gateway_proto_msgTypes[20].OneofWrappers = []any{}
+	file_magpie_v1_gateway_proto_msgTypes[13].OneofWrappers = []any{}
+	file_magpie_v1_gateway_proto_msgTypes[14].OneofWrappers = []any{}
+	file_magpie_v1_gateway_proto_msgTypes[22].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_magpie_v1_gateway_proto_rawDesc), len(file_magpie_v1_gateway_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

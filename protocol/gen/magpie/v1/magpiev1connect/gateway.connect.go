@@ -47,6 +47,8 @@ const (
 	GatewayServiceBroadcastProcedure = "/magpie.v1.GatewayService/Broadcast"
 	// GatewayServiceSendProcedure is the fully-qualified name of the GatewayService's Send RPC.
 	GatewayServiceSendProcedure = "/magpie.v1.GatewayService/Send"
+	// GatewayServiceCallProcedure is the fully-qualified name of the GatewayService's Call RPC.
+	GatewayServiceCallProcedure = "/magpie.v1.GatewayService/Call"
 	// GatewayServiceChannelsProcedure is the fully-qualified name of the GatewayService's Channels RPC.
 	GatewayServiceChannelsProcedure = "/magpie.v1.GatewayService/Channels"
 	// GatewayServiceSessionsProcedure is the fully-qualified name of the GatewayService's Sessions RPC.
@@ -78,6 +80,10 @@ type GatewayServiceClient interface {
 	Broadcast(context.Context, *connect.Request[v1.BroadcastRequest]) (*connect.Response[v1.BroadcastResponse], error)
 	// Send appends a message to the channel user.<id> of a user. It takes the right to publish to it.
 	Send(context.Context, *connect.Request[v1.SendRequest]) (*connect.Response[v1.SendResponse], error)
+	// Call runs a method at whoever serves it, or at the sessions that it is directed at, and answers with what comes of it. It
+	// takes the right to call the method and, where it is directed at sessions, the right to reach them. An error that a callee
+	// gives comes with its details as a magpie.v1.Error.
+	Call(context.Context, *connect.Request[v1.CallRequest]) (*connect.Response[v1.CallResponse], error)
 	// Channels lists the channels that the node keeps, in the order of their names. It takes the right to call sys.channels.
 	Channels(context.Context, *connect.Request[v1.ChannelsRequest]) (*connect.Response[v1.ChannelsResponse], error)
 	// Sessions lists the sessions that have a line to the node. It takes the right to call sys.sessions.
@@ -134,6 +140,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("Send")),
 			connect.WithClientOptions(opts...),
 		),
+		call: connect.NewClient[v1.CallRequest, v1.CallResponse](
+			httpClient,
+			baseURL+GatewayServiceCallProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Call")),
+			connect.WithClientOptions(opts...),
+		),
 		channels: connect.NewClient[v1.ChannelsRequest, v1.ChannelsResponse](
 			httpClient,
 			baseURL+GatewayServiceChannelsProcedure,
@@ -180,6 +192,7 @@ type gatewayServiceClient struct {
 	subscriptions *connect.Client[v1.SubscriptionsRequest, v1.SubscriptionsResponse]
 	broadcast     *connect.Client[v1.BroadcastRequest, v1.BroadcastResponse]
 	send          *connect.Client[v1.SendRequest, v1.SendResponse]
+	call          *connect.Client[v1.CallRequest, v1.CallResponse]
 	channels      *connect.Client[v1.ChannelsRequest, v1.ChannelsResponse]
 	sessions      *connect.Client[v1.SessionsRequest, v1.SessionsResponse]
 	disconnect    *connect.Client[v1.DisconnectRequest, v1.DisconnectResponse]
@@ -211,6 +224,11 @@ func (c *gatewayServiceClient) Broadcast(ctx context.Context, req *connect.Reque
 // Send calls magpie.v1.GatewayService.Send.
 func (c *gatewayServiceClient) Send(ctx context.Context, req *connect.Request[v1.SendRequest]) (*connect.Response[v1.SendResponse], error) {
 	return c.send.CallUnary(ctx, req)
+}
+
+// Call calls magpie.v1.GatewayService.Call.
+func (c *gatewayServiceClient) Call(ctx context.Context, req *connect.Request[v1.CallRequest]) (*connect.Response[v1.CallResponse], error) {
+	return c.call.CallUnary(ctx, req)
 }
 
 // Channels calls magpie.v1.GatewayService.Channels.
@@ -257,6 +275,10 @@ type GatewayServiceHandler interface {
 	Broadcast(context.Context, *connect.Request[v1.BroadcastRequest]) (*connect.Response[v1.BroadcastResponse], error)
 	// Send appends a message to the channel user.<id> of a user. It takes the right to publish to it.
 	Send(context.Context, *connect.Request[v1.SendRequest]) (*connect.Response[v1.SendResponse], error)
+	// Call runs a method at whoever serves it, or at the sessions that it is directed at, and answers with what comes of it. It
+	// takes the right to call the method and, where it is directed at sessions, the right to reach them. An error that a callee
+	// gives comes with its details as a magpie.v1.Error.
+	Call(context.Context, *connect.Request[v1.CallRequest]) (*connect.Response[v1.CallResponse], error)
 	// Channels lists the channels that the node keeps, in the order of their names. It takes the right to call sys.channels.
 	Channels(context.Context, *connect.Request[v1.ChannelsRequest]) (*connect.Response[v1.ChannelsResponse], error)
 	// Sessions lists the sessions that have a line to the node. It takes the right to call sys.sessions.
@@ -309,6 +331,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("Send")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceCallHandler := connect.NewUnaryHandler(
+		GatewayServiceCallProcedure,
+		svc.Call,
+		connect.WithSchema(gatewayServiceMethods.ByName("Call")),
+		connect.WithHandlerOptions(opts...),
+	)
 	gatewayServiceChannelsHandler := connect.NewUnaryHandler(
 		GatewayServiceChannelsProcedure,
 		svc.Channels,
@@ -357,6 +385,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceBroadcastHandler.ServeHTTP(w, r)
 		case GatewayServiceSendProcedure:
 			gatewayServiceSendHandler.ServeHTTP(w, r)
+		case GatewayServiceCallProcedure:
+			gatewayServiceCallHandler.ServeHTTP(w, r)
 		case GatewayServiceChannelsProcedure:
 			gatewayServiceChannelsHandler.ServeHTTP(w, r)
 		case GatewayServiceSessionsProcedure:
@@ -396,6 +426,10 @@ func (UnimplementedGatewayServiceHandler) Broadcast(context.Context, *connect.Re
 
 func (UnimplementedGatewayServiceHandler) Send(context.Context, *connect.Request[v1.SendRequest]) (*connect.Response[v1.SendResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Send is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Call(context.Context, *connect.Request[v1.CallRequest]) (*connect.Response[v1.CallResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Call is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) Channels(context.Context, *connect.Request[v1.ChannelsRequest]) (*connect.Response[v1.ChannelsResponse], error) {

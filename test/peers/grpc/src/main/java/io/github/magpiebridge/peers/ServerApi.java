@@ -3,9 +3,11 @@ package io.github.magpiebridge.peers;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.JsonFormat;
+import io.github.magpiebridge.protocol.v1.CallRequest;
 import io.github.magpiebridge.protocol.v1.GatewayServiceGrpc;
 import io.github.magpiebridge.protocol.v1.GatewayServiceGrpc.GatewayServiceBlockingStub;
 import io.github.magpiebridge.protocol.v1.HistoryRequest;
+import io.github.magpiebridge.protocol.v1.NodeRequest;
 import io.github.magpiebridge.protocol.v1.PublishRequest;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
@@ -47,6 +49,8 @@ public final class ServerApi {
         return switch (method) {
             case "Publish" -> stub.publish(read(request, PublishRequest.newBuilder()).build());
             case "History" -> stub.history(read(request, HistoryRequest.newBuilder()).build());
+            case "Node" -> stub.node(read(request, NodeRequest.newBuilder()).build());
+            case "Call" -> stub.call(read(request, CallRequest.newBuilder()).build());
             default -> throw new IllegalArgumentException("no such method: " + method);
         };
     }
