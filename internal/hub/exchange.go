@@ -93,11 +93,15 @@ func (x *Exchange) Expire(from Home) bool {
 	x.mu.Lock()
 	callee := x.callee
 	x.mu.Unlock()
-	if g, ok := callee.(*gathering); ok {
-		g.expire(from)
+	switch c := callee.(type) {
+	case *gathering:
+		c.expire(from)
 		return true
+	case *handling: // its context has the same deadline, and is to end by that
+		x.end()
+	default:
+		x.Cancel(from)
 	}
-	x.Cancel(from)
 	return false
 }
 
