@@ -6,8 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -64,10 +66,29 @@ func (p *peer) ask(t *testing.T, id, method string, request proto.Message) {
 	p.command(t, "%s %s %s", id, method, text)
 }
 
-// A Java program publishes, reads what is there, asks the node how it is and calls a service, all by gRPC over plain HTTP/2.
+// refused makes a call of the server API that is refused.
+func (p *peer) refused(t *testing.T, id, method string, request proto.Message, code string) {
+	t.Helper()
+	p.ask(t, id, method, request)
+	if status := p.await(t, "status", id).raw; !strings.HasPrefix(status, code+": ") {
+		t.Errorf("%s: %s is refused with %q, want %s", id, method, status, code)
+	}
+}
+
+// A Java program that has no line of its own does all that by gRPC over plain HTTP/2.
 func TestJavaCallsTheServerAPI(t *testing.T) {
 	g := startGateway(t, "")
 	backend := startServerAPI(t, g)
+	t.Run("publishes, and reads what is there", func(t *testing.T) { publishAndRead(t, backend) })
+	service := startGo(t, g, "go")
+	service.ready(t)
+	service.serve(t, 8, "reply", "wait", "fail")
+	t.Run("calls what a Go program serves on its line", func(t *testing.T) { callService(t, backend, service) })
+	t.Run("asks the node how it is", func(t *testing.T) { askNode(t, backend) })
+	service.nothingElse(t)
+}
+
+func publishAndRead(t *testing.T, backend *peer) {
 	var published magpiev1.PublishResponse
 	order := &magpiev1.PublishRequest{
 		Channel: "order.update", MessageId: "m1", Key: "order-7",
@@ -90,35 +111,42 @@ func TestJavaCallsTheServerAPI(t *testing.T) {
 	if m := page.GetMessages()[0]; string(m.GetData()) != `{"state":"paid","by":"鵲"}` || m.GetMessageId() != "m1" || m.GetKey() != "order-7" {
 		t.Errorf("the message is %s", m)
 	}
-	backend.ask(t, "refused", "Publish", &magpiev1.PublishRequest{Channel: "a..b"})
-	if status := backend.await(t, "status", "refused").raw; !strings.HasPrefix(status, "INVALID_ARGUMENT: ") {
-		t.Errorf("a bad channel name is refused with %s", fmt.Sprintf("%q", status))
+	backend.refused(t, "bad-name", "Publish", &magpiev1.PublishRequest{Channel: "a..b"}, "INVALID_ARGUMENT")
+}
+
+func callService(t *testing.T, backend, service *peer) {
+	var reply magpiev1.CallResponse
+	backend.rpc(t, "call", "Call", call("go.reply", "call", patience), &reply)
+	if !sameJSON(t, reply.GetData(), `{"from":"go","got":{"for":"call"}}`) || reply.GetMeta()["id"] != "call" {
+		t.Errorf("the reply is %s", &reply)
 	}
+	if f := service.await(t, "called", "call").frame(t); f.Caller.UserID != "dev" || f.Caller.SessionID != "" || f.TimeoutMs <= 0 {
+		t.Errorf("the service was told the caller %+v and %d ms", f.Caller, f.TimeoutMs)
+	}
+	backend.refused(t, "failing", "Call", call("go.fail", "failing", patience), "FAILED_PRECONDITION")
+	backend.refused(t, "unserved", "Call", call("nobody.reply", "unserved", patience), "NOT_FOUND")
+	backend.refused(t, "late", "Call", call("go.wait", "late", deadline), "DEADLINE_EXCEEDED")
+	service.await(t, "canceled", "late")
+}
+
+func askNode(t *testing.T, backend *peer) {
 	var node magpiev1.NodeResponse
 	backend.rpc(t, "node", "Node", &magpiev1.NodeRequest{}, &node)
-	if node.GetNodeId() == "" || node.GetStartedAt() == 0 || node.GetDraining() {
+	if node.GetNodeId() == "" || node.GetStartedAt() == 0 || node.GetSessions() != 1 {
 		t.Errorf("the node is %s", &node)
+	}
+	for _, kind := range []string{"reply", "wait", "fail"} {
+		want := &magpiev1.MethodInfo{Method: "go." + kind, Servers: 1}
+		if !slices.ContainsFunc(node.GetMethods(), func(m *magpiev1.MethodInfo) bool { return proto.Equal(m, want) }) {
+			t.Errorf("the node does not know that one session serves go.%s, and that none of its calls are open: %v", kind, node.GetMethods())
+		}
 	}
 }
 
-// The Java program calls a method that a Go program serves on its line.
-func TestJavaCallsAServiceByTheServerAPI(t *testing.T) {
-	g := startGateway(t, "")
-	backend := startServerAPI(t, g)
-	service := startGo(t, g, "go")
-	service.ready(t)
-	service.serve(t, 2, "reply", "wait")
-	var quote magpiev1.CallResponse
-	backend.rpc(t, "quote", "Call", &magpiev1.CallRequest{
-		Method: "go.reply", TimeoutMs: 10_000, Meta: map[string]string{"id": "quote"},
-		Payload: &magpiev1.CallRequest_Data{Data: []byte(`{"sku":"鵲"}`)},
-	}, &quote)
-	if string(quote.GetData()) != `{"from":"go","got":{"sku":"鵲"}}` || quote.GetMeta()["id"] != "quote" {
-		t.Errorf("the answer is %s", &quote)
+// call is a call by the server API. Its id is also its data.
+func call(method, id string, timeout time.Duration) *magpiev1.CallRequest {
+	return &magpiev1.CallRequest{
+		Method: method, TimeoutMs: timeout.Milliseconds(), Meta: map[string]string{"id": id},
+		Payload: &magpiev1.CallRequest_Data{Data: fmt.Appendf(nil, `{"for":%q}`, id)},
 	}
-	backend.ask(t, "slow", "Call", &magpiev1.CallRequest{Method: "go.wait", TimeoutMs: 300, Meta: map[string]string{"id": "slow"}})
-	if status := backend.await(t, "status", "slow").raw; !strings.HasPrefix(status, "DEADLINE_EXCEEDED: ") {
-		t.Errorf("a call that takes too long ends with %s", status)
-	}
-	service.await(t, "canceled", "slow")
 }
