@@ -27,6 +27,7 @@
 //	view.go       finished frames of a chunk in one format
 //	read.go       Frames, Batch, Read: what cursors use
 //	newest.go     the newest entry of each key, and the frames of those who skip the rest
+//	derived.go    the entries that a filter lets through, found once for all who share it
 //	start.go      where a subscription begins
 //	history.go    Query, Run: pages in both directions
 //	retention.go  what is dropped, and when

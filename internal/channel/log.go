@@ -34,6 +34,9 @@ type Log struct {
 
 	watches atomic.Pointer[[]*Watch]
 
+	deriving sync.Mutex          // guards derived; taken before mu
+	derived  map[string]*Derived // by their filters; nil where there are none
+
 	mu        sync.Mutex // guards the fields below, and every write to the atomics above but cost
 	retention Retention
 	bytes     int64 // of the entries kept in chunks

@@ -162,8 +162,8 @@ func (s *Scratch) Reset() {
 }
 
 const (
-	// maxSparse bounds the frames of one sparse batch, and so the work for it.
-	maxSparse = 128
+	// MaxSparse bounds the frames of one sparse batch, and so the work for it.
+	MaxSparse = 128
 	// PositionEvery is how many entries may be skipped in a row before the client is told its position.
 	PositionEvery = 1000
 )
@@ -176,11 +176,17 @@ func (l *Log) SparseFrames(f FormatID, next wire.Offset, limit int, s *Scratch) 
 	if next < l.Head() {
 		return Batch{}, false
 	}
+	var found [MaxSparse]wire.Offset
+	return l.FramesAt(f, next, l.newest.next(found[:0], next, l.Tail(), MaxSparse), limit, s), true
+}
+
+// FramesAt lays down the frames of a cursor at next that is given the entries at these offsets alone, of which there are at
+// most [MaxSparse], and none of the others.
+func (l *Log) FramesAt(f FormatID, next wire.Offset, offsets []wire.Offset, limit int, s *Scratch) (b Batch) {
 	begin, first := len(s.bytes), len(s.ends)
 	b = Batch{First: next, After: next, sparse: true}
-	var found [maxSparse]wire.Offset
-	var leaps [maxSparse]uint32
-	for _, offset := range l.newest.next(found[:0], next, l.Tail(), maxSparse) {
+	var leaps [MaxSparse]uint32
+	for _, offset := range offsets {
 		full := len(s.bytes)-begin >= limit || offset-b.After >= PositionEvery && len(s.ends) > first
 		c := l.chunkOf(offset)
 		if full || c == nil {
@@ -202,5 +208,5 @@ func (l *Log) SparseFrames(f FormatID, next wire.Offset, limit int, s *Scratch) 
 	frames := len(s.ends) - first
 	s.ends = append(s.ends, leaps[:frames]...)
 	b.ends, b.base = s.ends[first:first+frames:len(s.ends)], uint32(begin)
-	return b, true
+	return b
 }

@@ -36,7 +36,7 @@ func (s *Session) arrived(t *topic) {
 // seeks reports whether where a subscription begins has to be looked up in the store below the channel's log, and
 // subscribes when it is known. As with a channel that is not there yet, nothing is read from the session meanwhile.
 func (s *Session) seeks(requestID string, t *topic, b *wire.Subscribe) bool {
-	later := &wire.Subscribe{Channel: t.log.Name(), From: b.From}
+	later := &wire.Subscribe{Channel: t.log.Name(), From: b.From, Filter: strings.Clone(b.Filter)}
 	requestID = strings.Clone(requestID)
 	known := t.log.Seek(b.From, func(first wire.Offset) {
 		s.shard.loop.Post(func() { s.found(requestID, t, later, first) })
@@ -50,7 +50,7 @@ func (s *Session) seeks(requestID string, t *topic, b *wire.Subscribe) bool {
 // found subscribes from the entry at first on.
 func (s *Session) found(requestID string, t *topic, b *wire.Subscribe, first wire.Offset) {
 	sh := s.shard
-	current := sh.topics[b.Channel] == t
+	current := sh.holds(t)
 	s.resumeReading(func() {
 		if !current { // the last of its subscribers has left meanwhile
 			s.follow(requestID, b)

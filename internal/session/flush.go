@@ -153,7 +153,7 @@ func (s *Session) serve(t *topic, index uint32) (more bool) {
 	}
 	if !ok || batch.After <= t.log.Tail() {
 		s.push(int(c.sub), min(len(s.subs), maxParts))
-		return !s.blocked && !s.subs[c.sub].fetching && c.next <= t.log.Tail()
+		return !s.blocked && !s.subs[c.sub].fetching && t.owes(c)
 	}
 	if len(batch.Bytes) > 0 { // one contiguous slice, to the tail: what nearly every delivery is
 		w := &s.shard.writing
@@ -239,7 +239,10 @@ func (s *Session) collect(w *writing, sub *subscription) (more bool) {
 	}
 	t := sub.topic
 	c := &t.cursors[sub.index]
-	if s.sparse(t, c) {
+	switch {
+	case t.sifted != nil:
+		return s.sift(w, sub)
+	case s.sparse(t, c):
 		return s.conflate(w, sub)
 	}
 	next, lost := c.next, false

@@ -155,9 +155,7 @@ func Subscribers(ctx context.Context, shards []*Shard, names []wire.ChannelName)
 	answers, err := askAll(ctx, shards, func(sh *Shard, answer func([]int)) {
 		counts := make([]int, len(names))
 		for i, name := range names {
-			if t := sh.topics[name]; t != nil {
-				counts[i] = len(t.cursors)
-			}
+			sh.views(name, func(t *topic) { counts[i] += len(t.cursors) })
 		}
 		answer(counts)
 	})

@@ -151,18 +151,17 @@ type member struct {
 
 // members returns who has subscribed a channel on this loop, and how many they are. More than may be asked are not named.
 func (sh *Shard) members(name wire.ChannelName, but wire.SessionID) (all []member, count int) {
-	t := sh.topics[name]
-	if t == nil {
-		return nil, 0
-	}
-	if count = len(t.cursors); count > wire.MaxAnswers {
+	sh.views(name, func(t *topic) { count += len(t.cursors) })
+	if count > wire.MaxAnswers {
 		return nil, count
 	}
-	for _, c := range t.cursors {
-		if s := sh.at(c.slot); s != nil && s.ID() != but {
-			all = append(all, member{s.principal, s.ID(), s.place()})
+	sh.views(name, func(t *topic) {
+		for _, c := range t.cursors {
+			if s := sh.at(c.slot); s != nil && s.ID() != but {
+				all = append(all, member{s.principal, s.ID(), s.place()})
+			}
 		}
-	}
+	})
 	return all, len(all)
 }
 

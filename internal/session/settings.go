@@ -31,6 +31,9 @@ type Settings struct {
 	// Slow says what becomes of a channel's subscriptions that fall behind. nil: they lag.
 	Slow func(wire.ChannelName) SlowPolicy
 
+	// Filter compiles the text of a subscription's filter. nil: there are no filters.
+	Filter func(text string) (channel.Filter, error)
+
 	// Now is the time as a loop has it: it need be no finer than the loop's rounds. time.Now
 	Now func() time.Time
 }

@@ -29,6 +29,7 @@ type Shard struct {
 	sessions []*Session // by slot; nil where free
 	free     []uint32
 	topics   map[wire.ChannelName]*topic
+	sifted   map[sifting]*topic   // those that a filter shows a part of
 	calls    map[uint32]*openCall // that sessions have made, by their slots
 	asked    map[uint64]*asked    // that sessions have in hand, by number
 	asking   uint64               // the number of the last one
@@ -86,6 +87,7 @@ func NewShard(settings Settings, loop Loop, index int) *Shard {
 		loop:     loop,
 		index:    index,
 		topics:   make(map[wire.ChannelName]*topic),
+		sifted:   make(map[sifting]*topic),
 		calls:    make(map[uint32]*openCall),
 		asked:    make(map[uint64]*asked),
 		serving:  make(map[uint32]*serving),
@@ -171,6 +173,10 @@ func (sh *Shard) moved(t *topic) {
 
 // release forgets a topic that nobody on this loop has subscribed any more.
 func (sh *Shard) release(t *topic) {
+	if t.sifted != nil {
+		t.sifted.release(sh, t.watch)
+		return
+	}
 	t.log.Unwatch(t.watch)
 	delete(sh.topics, t.log.Name())
 	sh.last = lastBatch{}

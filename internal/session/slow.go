@@ -106,8 +106,11 @@ func (s *Session) anyTooSlow() bool {
 	return false
 }
 
-// sparse reports whether a cursor is to skip what is not the newest of its key.
-func (s *Session) sparse(t *topic, c *cursor) bool { return t.slow != nil && s.conflates(t, c) }
+// sparse reports whether a cursor is to skip anything: what a filter does not let through, or what is not the newest of its
+// key.
+func (s *Session) sparse(t *topic, c *cursor) bool {
+	return t.sifted != nil || t.slow != nil && s.conflates(t, c)
+}
 
 // conflates decides it: from the moment a cursor is too far behind, where the log knows what is the newest, until it has
 // caught up.
@@ -125,8 +128,11 @@ func (s *Session) conflates(t *topic, c *cursor) bool {
 // skipped takes note of what a cursor passes over that moves to next, and how many that is.
 func (s *Session) skipped(c *cursor, batch *channel.Batch, next wire.Offset) int64 {
 	n := batch.Skipped(next)
-	s.shard.Metrics.Conflated.Add(n)
 	sub := &s.subs[c.sub]
+	if sub.topic.sifted != nil {
+		return n
+	}
+	s.shard.Metrics.Conflated.Add(n)
 	if next > sub.topic.log.Tail() {
 		sub.skipping = false
 	}
@@ -174,7 +180,9 @@ func (s *Session) skipTo(t *topic, c *cursor, at wire.Offset) {
 	if at <= c.next {
 		return
 	}
-	s.shard.Metrics.Conflated.Add(int64(at - c.next))
+	if t.sifted == nil {
+		s.shard.Metrics.Conflated.Add(int64(at - c.next))
+	}
 	c.next = at
 	s.send(&wire.Frame{Body: &wire.PositionUpdate{
 		Channel:  t.log.Name(),

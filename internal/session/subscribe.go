@@ -10,10 +10,6 @@ import (
 // subscribe opens a cursor, or moves the one that the session has in this channel. The answer is in the outbox before
 // the cursor can deliver anything.
 func (s *Session) subscribe(requestID string, b *wire.Subscribe) {
-	if b.Filter != "" {
-		s.fail(requestID, wire.Errorf(wire.CodeUnimplemented, "filters are not served by this gateway: leave out \"filter\" and choose from the messages yourself"))
-		return
-	}
 	if !s.screenSubscribe(requestID, b) {
 		s.follow(requestID, b)
 	}
@@ -29,12 +25,17 @@ func (s *Session) follow(requestID string, b *wire.Subscribe) {
 	if s.shard.topics[b.Channel] == nil && s.waits(requestID, b) {
 		return
 	}
-	t, err := s.shard.topic(s, b.Channel)
+	t, err := s.topicOf(b)
 	if err != nil {
 		s.fail(requestID, err)
 		return
 	}
-	if s.seeks(requestID, t, b) {
+	if at >= 0 && b.From.Kind == wire.StartNow && s.subs[at].topic != t { // another filter, from the same place on
+		old := s.subs[at]
+		s.open(requestID, t, t.log.OpenAt(old.topic.cursors[old.index].next))
+		return
+	}
+	if s.seeksMatches(requestID, t, b) || s.seeks(requestID, t, b) {
 		return
 	}
 	s.open(requestID, t, t.log.Open(b.From))
@@ -43,6 +44,10 @@ func (s *Session) follow(requestID string, b *wire.Subscribe) {
 // open puts a cursor where a subscription begins, and says so.
 func (s *Session) open(requestID string, t *topic, opening channel.Opening) {
 	at := s.find(t.log.Name())
+	if at >= 0 && s.subs[at].topic != t {
+		s.drop(at) // another filter takes its place
+		at = -1
+	}
 	if at < 0 {
 		if s.subs == nil {
 			s.subs = s.only[:0]
@@ -90,7 +95,7 @@ func (s *Session) waits(requestID string, b *wire.Subscribe) bool {
 
 // ownSubscribe copies what belongs to the decoder.
 func ownSubscribe(b *wire.Subscribe) *wire.Subscribe {
-	own := &wire.Subscribe{Channel: wire.ChannelName(strings.Clone(string(b.Channel))), From: b.From}
+	own := &wire.Subscribe{Channel: wire.ChannelName(strings.Clone(string(b.Channel))), From: b.From, Filter: strings.Clone(b.Filter)}
 	own.From.Epoch = wire.Epoch(strings.Clone(string(b.From.Epoch)))
 	return own
 }
@@ -130,12 +135,13 @@ func (s *Session) unsubscribe(requestID string, b *wire.Unsubscribe) {
 
 // find returns the place of the channel's subscription in subs, or -1.
 func (s *Session) find(name wire.ChannelName) int {
-	t := s.shard.topics[name]
-	if t == nil {
+	sh := s.shard
+	t := sh.topics[name]
+	if t == nil && len(sh.sifted) == 0 {
 		return -1
 	}
 	for i := range s.subs {
-		if s.subs[i].topic == t {
+		if of := s.subs[i].topic; of == t || of.sifted != nil && of.log.Name() == name {
 			return i
 		}
 	}

@@ -10,6 +10,7 @@ type topic struct {
 	log     *channel.Log
 	watch   *channel.Watch
 	cursors []cursor
+	sifted  *sifted   // what a filter lets through of it; nil: all
 	slow    *slowness // what becomes of cursors that fall behind; nil: nothing
 	pass    int       // the running pass has served cursors[:pass]
 	queued  bool      // in the shard's queue
