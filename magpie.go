@@ -24,6 +24,8 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/magpie-bridge/magpie/internal/config"
 	"github.com/magpie-bridge/magpie/internal/hub"
 	"github.com/magpie-bridge/magpie/internal/server"
@@ -49,6 +51,8 @@ type Options struct {
 	Calls CallLimits
 	// Hooks are asked, or told, what clients do; the zero value has none.
 	Hooks Hooks
+	// Tracing makes spans of the requests to the server API (OpenTelemetry); nil: there are none.
+	Tracing trace.TracerProvider
 	// Logger gets the gateway's log; nil: none is written.
 	Logger *slog.Logger
 }
@@ -101,7 +105,7 @@ func New(opts Options) (*Gateway, error) {
 		return nil, fmt.Errorf("magpie: %w", err)
 	}
 	made := server.Options{
-		Config: cfg, Logger: opts.Logger, Calls: hub.CallLimits(opts.Calls), Hooks: opts.Hooks.inner(), Version: "embedded", Console: web.Console(),
+		Config: cfg, Logger: opts.Logger, Calls: hub.CallLimits(opts.Calls), Hooks: opts.Hooks.inner(), Tracing: opts.Tracing, Version: "embedded", Console: web.Console(),
 	}
 	if opts.Hooks.Authenticate != nil {
 		made.Authenticate = opts.Hooks.authenticate

@@ -58,6 +58,7 @@ func hubFigures(h *hub.Hub) []figure {
 		{"magpie_messages_duplicate_total", "Messages that were published again and recognised.", true, m.Duplicates.Load},
 		{"magpie_publish_errors_total", "Publishes that were refused or failed.", true, m.PublishErrors.Load},
 		{"magpie_history_pages_total", "Pages of history answered.", true, m.Pages.Load},
+		{"magpie_calls_open", "Calls under way.", false, m.CallsOpen.Load},
 		{"magpie_calls_total", "Calls answered.", true, m.Calls.Load},
 		{"magpie_call_errors_total", "Calls that failed.", true, m.CallErrors.Load},
 		{"magpie_channels", "Channels in memory.", false, func() int64 { return int64(h.Engine().Stats().Channels) }},
@@ -79,6 +80,13 @@ func shardFigures(shards []*session.Shard) []figure {
 			return n
 		}
 	}
+	late := func() int64 {
+		n := sum(func(m *session.ShardMetrics) int64 { return m.Late.Load() })()
+		if len(shards) > 0 {
+			n += shards[0].Settings().Hub.Metrics.Late.Load() // it is the same for all
+		}
+		return n
+	}
 	waiting := func() int64 {
 		if len(shards) == 0 {
 			return 0
@@ -94,7 +102,7 @@ func shardFigures(shards []*session.Shard) []figure {
 		{"magpie_gaps_total", "Gaps told to subscribers.", true, sum(func(m *session.ShardMetrics) int64 { return m.Gaps.Load() })},
 		{"magpie_conflated_total", "Messages skipped for slow subscribers, because newer ones of their keys followed.", true, sum(func(m *session.ShardMetrics) int64 { return m.Conflated.Load() })},
 		{"magpie_slow_disconnects_total", "Sessions ended because a subscription stayed too far behind.", true, sum(func(m *session.ShardMetrics) int64 { return m.SlowDisconnects.Load() })},
-		{"magpie_late_answers_total", "Answers to calls that were not open any more: of clients, and of handlers that took too long.", true, sum(func(m *session.ShardMetrics) int64 { return m.Late.Load() })},
+		{"magpie_late_answers_total", "Answers to calls that were not open any more: of clients, and of handlers that took too long.", true, late},
 		{"magpie_malformed_frames_total", "Frames that could not be understood.", true, sum(func(m *session.ShardMetrics) int64 { return m.Malformed.Load() })},
 	}
 }

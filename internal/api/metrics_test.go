@@ -76,6 +76,8 @@ func TestMetricsMove(t *testing.T) {
 		t.Error("a caller without the right was served")
 	}
 	lines.Charge(777)
+	r.hub.Metrics.CallsOpen.Add(2)
+	r.hub.Metrics.Late.Add(4)
 	for i, sh := range shards {
 		n := int64(i + 1)
 		sh.Metrics.Delivered.Add(n)
@@ -98,6 +100,7 @@ func TestMetricsMove(t *testing.T) {
 		"magpie_messages_duplicate_total":      1,
 		"magpie_publish_errors_total":          1,
 		"magpie_history_pages_total":           1,
+		"magpie_calls_open":                    2,
 		"magpie_calls_total":                   0,
 		"magpie_call_errors_total":             1,
 		"magpie_channels":                      2, // one is that whose past was asked for
@@ -113,7 +116,7 @@ func TestMetricsMove(t *testing.T) {
 		"magpie_gaps_total":                    3000,
 		"magpie_line_memory_bytes":             777,
 		"magpie_malformed_frames_total":        300_000,
-		"magpie_late_answers_total":            3_000_000,
+		"magpie_late_answers_total":            3_000_004,
 		"magpie_conflated_total":               30_000_000,
 		"magpie_slow_disconnects_total":        300_000_000,
 

@@ -101,7 +101,7 @@ export class Connection {
   }
 
   #openLine(token: string | undefined): void {
-    const { WebSocket, url, clock, connectTimeoutMs, heartbeat, name, version } = this.#options;
+    const { WebSocket, url, clock, connectTimeoutMs, heartbeat, name, version, device } = this.#options;
     const params = {
       socket: new WebSocket(url, [subprotocol]),
       clock,
@@ -109,6 +109,7 @@ export class Connection {
       heartbeat,
       client: { name, version },
       token,
+      device,
       resume: this.#resumeToken === undefined ? undefined : { token: this.#resumeToken, positions: this.#events.positions() },
     };
     this.#line = new Line(params, {

@@ -20,6 +20,7 @@ export interface LineParams {
   readonly heartbeat: HeartbeatTimes | undefined;
   readonly client: { readonly name: string; readonly version: string };
   readonly token: string | undefined;
+  readonly device: string | undefined;
   /** Brings back the session of the line before. */
   readonly resume: ConnectFrame["resume"];
 }
@@ -100,8 +101,8 @@ export class Line {
 
   #open(): void {
     if (this.#state !== "opening") return;
-    const { socket, client, token, resume } = this.#params;
-    socket.send(encodeFrame({ type: "connect", requestId: connectRequestId, token, resume, client }));
+    const { socket, client, token, device, resume } = this.#params;
+    socket.send(encodeFrame({ type: "connect", requestId: connectRequestId, token, resume, client, device }));
   }
 
   #receive(data: unknown): void {

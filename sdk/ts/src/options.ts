@@ -11,6 +11,8 @@ export interface ClientOptions {
   readonly url: string;
   /** The credential for the connect frame, or where to fetch it. */
   readonly token?: string | TokenSource;
+  /** Which of the user's devices this is, where the credential does not say it: calls can be directed at one. */
+  readonly device?: string;
   /** Names the program to the gateway. */
   readonly name?: string;
   /** The version of the program. */
@@ -35,6 +37,7 @@ export interface ClientOptions {
 export interface ResolvedOptions {
   readonly url: string;
   readonly token: TokenSource;
+  readonly device: string | undefined;
   readonly name: string;
   readonly version: string;
   readonly heartbeat: HeartbeatTimes | undefined;
@@ -55,6 +58,7 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
   return {
     url: options.url,
     token: typeof token === "function" ? token : () => token,
+    device: options.device,
     name: options.name ?? "magpie-js",
     version: options.version ?? "0.1.0",
     heartbeat: options.heartbeat,

@@ -7,10 +7,10 @@ useFakeClock();
 
 describe("connecting", () => {
   it("asks for the subprotocol and sends the token in the connect frame", async () => {
-    const h = harness({ token: "secret", name: "test", version: "1.2.3" });
+    const h = harness({ token: "secret", name: "test", version: "1.2.3", device: "phone" });
     const socket = await connect(h);
     expect(socket.protocols).toEqual(["magpie.v1.json"]);
-    expect(socket.last("connect")).toMatchObject({ token: "secret", client: { name: "test", version: "1.2.3" } });
+    expect(socket.last("connect")).toMatchObject({ token: "secret", device: "phone", client: { name: "test", version: "1.2.3" } });
     expect(h.states.map((state) => state.kind)).toEqual(["connecting", "connected"]);
   });
 
