@@ -146,7 +146,7 @@ func (r *jsonReader) name(s *scanner, i int) (name []byte, value int) {
 	if value < 0 {
 		return nil, -1
 	}
-	name, r.scratch = unescape(r.data[i+1:end-1], r.scratch)
+	name, r.scratch = Unescape(r.data[i+1:end-1], r.scratch)
 	return name, value
 }
 
@@ -266,7 +266,7 @@ func (r *jsonReader) what(m member) string {
 // unquoted is what a string says. It aliases the input or the scratch.
 func (r *jsonReader) unquoted(m member) []byte {
 	var s []byte
-	s, r.scratch = unescape(r.data[m.start+1:m.end-1], r.scratch)
+	s, r.scratch = Unescape(r.data[m.start+1:m.end-1], r.scratch)
 	return s
 }
 

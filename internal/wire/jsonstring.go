@@ -63,9 +63,9 @@ func appendUTF8[S string | []byte](dst []byte, s S) []byte {
 	return append(dst[:first], strings.ToValidUTF8(string(s), replacement)...)
 }
 
-// unescape returns what the inside of a JSON string says. The scanner has been over it, so it is well formed. Without
-// an escape it is raw itself; otherwise it is appended to scratch.
-func unescape(raw, scratch []byte) (value, grown []byte) {
+// Unescape returns what the inside of a JSON string says. Without an escape it is raw itself; otherwise it is appended
+// to scratch. What a decoder let through is well formed; what is not comes out as something.
+func Unescape(raw, scratch []byte) (value, grown []byte) {
 	i := bytes.IndexByte(raw, '\\')
 	if i < 0 {
 		return raw, scratch
@@ -84,6 +84,9 @@ func unescape(raw, scratch []byte) (value, grown []byte) {
 
 // appendUnescaped appends what the escape at the beginning of raw stands for, and tells its length.
 func appendUnescaped(dst, raw []byte) (grown []byte, n int) {
+	if len(raw) < 2 || raw[1] == 'u' && len(raw) < 6 {
+		return append(dst, raw...), len(raw)
+	}
 	switch raw[1] {
 	case 'b':
 		return append(dst, '\b'), 2
@@ -97,7 +100,7 @@ func appendUnescaped(dst, raw []byte) (grown []byte, n int) {
 		return append(dst, '\t'), 2
 	case 'u':
 		r, _ := hex4(raw[2:])
-		if !utf16.IsSurrogate(r) {
+		if !utf16.IsSurrogate(r) || len(raw) < 12 {
 			return utf8.AppendRune(dst, r), 6
 		}
 		low, _ := hex4(raw[8:])
