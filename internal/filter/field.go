@@ -69,16 +69,18 @@ func (f *field) paths() [][]string {
 	if f.place == placeText {
 		return [][]string{{textMember}}
 	}
-	name, exact := strings.CutPrefix(f.name, dataPrefix)
-	words := strings.Split(name, ".")
-	paths := [][]string{{name}}
-	if !exact {
-		paths = append(paths, []string{fieldsMember, name})
-	}
-	if len(words) > 1 {
-		paths = append(paths, words)
-		if !exact {
-			paths = append(paths, append([]string{fieldsMember}, words...))
+	name, atTop := strings.CutPrefix(f.name, dataPrefix)
+	name, inFields := strings.CutPrefix(name, fieldsMember+".")
+	var paths [][]string
+	for _, path := range [...][]string{{name}, strings.Split(name, ".")} {
+		if !inFields {
+			paths = append(paths, path)
+		}
+		if inFields || !atTop {
+			paths = append(paths, append([]string{fieldsMember}, path...))
+		}
+		if !strings.Contains(name, ".") {
+			break // both ways are the same
 		}
 	}
 	return paths
