@@ -18,13 +18,14 @@ const module = "github.com/magpie-bridge/magpie"
 // layers ranks the packages of this folder from the ground up. A package imports those of lower rank and its own
 // sub-packages only, so that the path of a message can be read in one direction.
 var layers = map[string]int{
-	"wire": 0,
-	"auth": 1, "bench": 1, "channel": 1, "config": 1, "logs": 1, "netloop": 1,
-	"engine":  2,
-	"hub":     3,
-	"session": 4,
-	"api":     5, "source": 5, "transport": 5,
-	"server": 6,
+	"wire":   0,
+	"filter": 1,
+	"auth":   2, "bench": 2, "channel": 2, "config": 2, "logs": 2, "netloop": 2,
+	"engine":  3,
+	"hub":     4,
+	"session": 5,
+	"api":     6, "source": 6, "transport": 6,
+	"server": 7,
 }
 
 func TestImportsPointTowardsWire(t *testing.T) {
@@ -51,6 +52,8 @@ func TestForbidden(t *testing.T) {
 		{"wire", module + "/internal/channel", true},
 		{"channel", module + "/internal/wire", false},
 		{"channel", module + "/internal/logs", true},
+		{"channel", module + "/internal/filter", false},
+		{"filter", module + "/internal/channel", true},
 		{"engine/enginetest", module + "/internal/engine", false},
 		{"transport/websocket", module + "/internal/transport", false},
 		{"transport/websocket", module + "/internal/api", true},

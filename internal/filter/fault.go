@@ -16,10 +16,12 @@ func (p *parser) wrong(i int, expected string) *wire.Error {
 	return p.fault(i, p.standing(i), expected)
 }
 
-// fault tells what was found at byte i, and what was expected.
+// fault tells what was found at byte i, and what was expected. The details have the column for programs.
 func (p *parser) fault(i int, found, expected string) *wire.Error {
 	column := utf8.RuneCountInString(p.text[:i]) + 1
-	return wire.Errorf(wire.CodeInvalidArgument, "filter, column %d: found %s, expected %s", column, found, expected)
+	wrong := wire.Errorf(wire.CodeInvalidArgument, "filter, column %d: found %s, expected %s", column, found, expected)
+	wrong.Details = fmt.Appendf(nil, `{"column":%d}`, column)
+	return wrong
 }
 
 // standing shows what begins at byte i: a parenthesis, or something up to the next space.

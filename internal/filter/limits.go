@@ -15,6 +15,9 @@ const (
 	// multiply: (a{30}){30} has 900. RE2 takes no more steps for a byte than there are instructions, and with
 	// MaxRegexpText that bounds a match to some 4 million.
 	MaxRegexpSize = 256
+	// MaxRegexpBytes bounds the text of one of them: what is longer is too large in instructions too, but for long classes
+	// such as [abc...], and need not be parsed.
+	MaxRegexpBytes = 1 << 10
 	// MaxRegexpText bounds how much of a value regular expressions see, in bytes. Log lines are shorter, and a
 	// payload of a megabyte must not hold up the channel.
 	MaxRegexpText = 16 << 10

@@ -103,8 +103,13 @@ func TestMatch(t *testing.T) {
 		"no payload":      {&wire.Message{Key: "k"}, "key=k\n-k", "k\npublisher:\nmessageId:"},
 		"names that stand twice": {
 			data(`{"a":null,"a":1,"a":2,"fields":{"a":3,"b":4},"b.c":5,"b":{"c":6}}`),
-			"a=1\nfields.a=3\nb.c=5\nb*=c",
-			"a=2\na=3\nb=4\nb.c=6",
+			"a=1\na=1 -nothing:\nfields.a=3\nb.c=5\nb*=c",
+			"a=2\na=2 or nothing:\na=3\nb=4\nb.c=6",
+		},
+		"stars": {
+			data(`{"a":"aba","b":"a.b.c.b"}`),
+			"a=a*a\na=*b*\na=ab*a\na=a*b*a\na=*a\nb=a*b*b\nb=*b*.b\na=***a",
+			"a=ab*ba\na=aba*a\na=a*a*a*a\nb=a*c*c\nb=*.b*.b*.b\na=b*\na=*b",
 		},
 		"words of a path": {
 			data(`{"b":{"c":6},"fields":{"b.c":7}}`),

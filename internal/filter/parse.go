@@ -134,7 +134,6 @@ func (p *parser) nested(start int, read func() (node, *wire.Error)) (node, *wire
 	return n, err
 }
 
-
 func (p *parser) is(b byte) bool { return p.at < len(p.text) && p.text[p.at] == b }
 
 // keyword passes over the word, and what space follows, if it stands here by itself.

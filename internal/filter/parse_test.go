@@ -144,6 +144,9 @@ func TestMistakes(t *testing.T) {
 		if !strings.HasPrefix(wrong.Message, "filter, "+test.want) {
 			t.Errorf("%q\nis refused with %s\nwant filter, %s", test.text, wrong.Message, test.want)
 		}
+		if column, _, _ := strings.Cut(strings.TrimPrefix(wrong.Message, "filter, column "), ":"); string(wrong.Details) != `{"column":`+column+`}` {
+			t.Errorf("%q: the details are %s, the column is %s", test.text, wrong.Details, column)
+		}
 		if strings.ContainsFunc(wrong.Message, func(r rune) bool { return r < ' ' || r > '~' }) {
 			t.Errorf("%q: the sentence %q is not fit for a log line", test.text, wrong.Message)
 		}

@@ -17,6 +17,9 @@ const classShare = 32
 //
 // Its size is known before it is compiled, so that a large one costs nothing.
 func (p *parser) compileRegexp(t *term, v literal) *wire.Error {
+	if len(v.text) > MaxRegexpBytes {
+		return p.fault(v.at, fmt.Sprintf("a regular expression of %d bytes", len(v.text)), fmt.Sprintf("at most %d", MaxRegexpBytes))
+	}
 	t.want = []byte(v.text)
 	tree, err := syntax.Parse(v.text, syntax.Perl)
 	if err != nil {

@@ -111,8 +111,9 @@ func (s *slow) searched() any {
 			panic(err) // the payload is valid JSON, so this is too
 		}
 		return text
+	default:
+		return nil
 	}
-	return nil
 }
 
 func inObject(object any, name string) any {
@@ -171,6 +172,7 @@ func (s *slow) holds(t *term) bool {
 		return strings.Contains(lower, want)
 	case opRegexp:
 		return regexp.MustCompile(want).MatchString(text)
+	default:
 	}
 	difference, comparable := compareSlowly(t.name, text, want, isString)
 	return comparable && map[operator]bool{
@@ -213,7 +215,7 @@ func fraction(text string) *big.Rat {
 	return value
 }
 
-// comparable reports whether the slow evaluator and the fast one can be held against each other on this payload: both must
+// fitForSlow reports whether the slow evaluator and the fast one can be held against each other on this payload: both must
 // take it for the same. It is valid JSON in which no name stands twice, whose characters are whole, which has no white space
 // in what is compared as a whole, and no number too large for a fraction.
 func fitForSlow(payload []byte) bool {

@@ -32,9 +32,9 @@ type term struct {
 	regexp *regexp.Regexp // opRegexp
 	pieces [][]byte       // opGlob: what stands between the stars
 
-	number *number   // opEqual and comparisons: the value, where it is a number
+	number *number    // opEqual and comparisons: the value, where it is a number
 	time   *time.Time // comparisons: the value, where it is a time
-	level  int       // comparisons of a level: its rank
+	level  int        // comparisons of a level: its rank
 }
 
 // holds reports whether the value passes. None passes that is absent.
