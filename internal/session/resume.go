@@ -231,7 +231,9 @@ func (s *Session) retire(resumable bool) {
 func (s *Session) remains() keep.Session {
 	kept := keep.Session{ID: s.ID(), User: s.principal.UserID, Channels: make([]wire.ChannelName, 0, len(s.subs))}
 	for i := range s.subs {
-		kept.Channels = append(kept.Channels, s.subs[i].topic.log.Name())
+		if t := s.subs[i].topic; t.sifted == nil { // a client asks for what it filters itself, from its position on
+			kept.Channels = append(kept.Channels, t.log.Name())
+		}
 	}
 	if r := s.shard.reopening[s.slot]; r != nil {
 		kept.Channels = slices.Concat(kept.Channels, r.channels)
