@@ -53,6 +53,23 @@ func TestPublishAndSubscribe(t *testing.T) {
 	}
 }
 
+func TestSubscribeWithAFilter(t *testing.T) {
+	_, url := startGateway(t, "127.0.0.1:0")
+	for i := range 10 {
+		succeed(t, nil, "pub", "order.update", fmt.Sprintf(`{"amount":%d}`, i*100), "--url", url)
+	}
+	got := succeed(t, nil, "sub", "order.update", "--last", "3", "--filter", "amount > 500", "--count", "3", "--json", "--url", url)
+	for i, line := range lines(got) {
+		if want := fmt.Sprintf(`"data":{"amount":%d}`, 700+i*100); !strings.Contains(line, want) {
+			t.Errorf("line %d is %s, want %s", i, line, want)
+		}
+	}
+	_, stderr, status := command(t, nil, "sub", "order.update", "--filter", "amount >", "--url", url)
+	if status != exitFailed || !strings.Contains(stderr, "column 9") {
+		t.Errorf("a wrong filter: status %d, %q", status, stderr)
+	}
+}
+
 func TestBytesAreCarried(t *testing.T) {
 	_, url := startGateway(t, "127.0.0.1:0")
 	name := filepath.Join(t.TempDir(), "picture")

@@ -22,6 +22,7 @@ const subBatch = 256
 type subFlags struct {
 	line         *lineFlags
 	json         bool
+	filter       string
 	last         uint64
 	from         string
 	since        string
@@ -45,6 +46,7 @@ offsets.`,
   magpie sub chat.lobby --last 20
   magpie sub order.update --since 10m --count 5
   magpie sub order.update --json | jq -c .data
+  magpie sub logs.local --last 50 --filter 'level>=warn service=order-* "timed out"'
   magpie sub order.update --from 0 --json --position-file order.position >> order.jsonl`,
 		Args: atLeast(1, "the channel"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,6 +60,7 @@ offsets.`,
 	f.line = addLineFlags(cmd, env)
 	flags := cmd.Flags()
 	flags.BoolVar(&f.json, "json", false, "print each message as one line of JSON")
+	flags.StringVar(&f.filter, "filter", "", "print only what this `EXPRESSION` lets through, such as 'level>=warn service=order-*'")
 	flags.Uint64Var(&f.last, "last", 0, "begin with the newest `N` messages")
 	flags.StringVar(&f.from, "from", "", "begin after an `OFFSET` (0: with the oldest), or EPOCH:OFFSET")
 	flags.StringVar(&f.since, "since", "", "begin with the messages of the last `DURATION` (10m), or since a time (2026-01-31T10:00:00Z)")
@@ -166,7 +169,7 @@ type printer struct {
 
 // channel prints a channel's events until it must not go on.
 func (p *printer) channel(ctx context.Context, client *magpieclient.Client, channel string, from magpieclient.Start) error {
-	s, err := client.Subscribe(ctx, channel, magpieclient.SubscribeOptions{From: from})
+	s, err := client.Subscribe(ctx, channel, magpieclient.SubscribeOptions{From: from, Filter: p.flags.filter})
 	if err != nil {
 		return err
 	}

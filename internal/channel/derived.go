@@ -41,7 +41,7 @@ type Derived struct {
 
 	through atomic.Uint64 // entries up to here were looked at
 	told    atomic.Uint64 // readers are to know of them up to here, though they may not be for them
-	noted   atomic.Uint64 // readers were notified of them up to here
+	noted   atomic.Uint64 // the last that matched, or that readers were told of
 	watches atomic.Pointer[[]*Watch]
 
 	mu      sync.Mutex // guards the fields below
@@ -222,7 +222,7 @@ func (d *Derived) work() {
 func (d *Derived) sift() {
 	for tail := d.log.Tail(); d.Through() < tail; {
 		first := d.Through() + 1
-		last := min(first+siftStep-1, tail)
+		last := min(first+siftStep-1, tail, d.due())
 		found, unread := d.match(first, last)
 		d.mu.Lock()
 		if d.closed {
@@ -239,15 +239,31 @@ func (d *Derived) sift() {
 			d.timer = time.AfterFunc(tellAfter, d.tellLater)
 		}
 		d.mu.Unlock()
-		if !none || last-wire.Offset(d.noted.Load()) >= PositionEvery {
-			d.notify(last)
+		switch {
+		case !none:
+			d.notify(found[len(found)-1])
+		case last == d.due():
+			d.tell(last)
 		}
 	}
 }
 
+// due is the entry at which readers are to be told, if nothing up to there is for them.
+func (d *Derived) due() wire.Offset { return wire.Offset(d.noted.Load()) + PositionEvery }
+
+// tell has readers know of the entries up to through, though none was for them.
+func (d *Derived) tell(through wire.Offset) {
+	d.mu.Lock()
+	d.told.Store(max(d.told.Load(), uint64(through)))
+	d.mu.Unlock()
+	d.notify(through)
+}
+
 // notify has readers look.
-func (d *Derived) notify(through wire.Offset) {
-	d.noted.Store(uint64(through))
+func (d *Derived) notify(noted wire.Offset) {
+	d.mu.Lock()
+	d.noted.Store(max(d.noted.Load(), uint64(noted))) // the timer and the worker may both be here
+	d.mu.Unlock()
 	for _, w := range d.watching() {
 		w.Notify()
 	}
@@ -258,9 +274,8 @@ func (d *Derived) tellLater() {
 	d.timer = nil
 	closed := d.closed
 	d.mu.Unlock()
-	if through := d.Through(); !closed && through > d.Told() {
-		d.told.Store(uint64(through))
-		d.notify(through)
+	if through := d.Through(); !closed && through > wire.Offset(d.noted.Load()) {
+		d.tell(through)
 	}
 }
 

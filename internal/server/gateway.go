@@ -162,6 +162,7 @@ func (g *Gateway) startLoops(of func(wire.ChannelName) *rules) error {
 		PingInterval:     cfg.Heartbeat.Interval,
 		IdleTimeout:      cfg.Heartbeat.Timeout,
 		WriteTimeout:     cfg.Heartbeat.WriteTimeout,
+		Filter:           newFilters(),
 		Slow:             func(name wire.ChannelName) session.SlowPolicy { return of(name).slow },
 	}
 	for _, loop := range group.Loops() {

@@ -190,7 +190,7 @@ func (s *Session) cover(sub *subscription, from wire.Offset) (more bool) {
 // frames returns those of the matches in run, for a cursor at next. They last until the next call.
 func (v *sifted) frames(log *channel.Log, f channel.FormatID, next wire.Offset, run []wire.Offset) channel.Batch {
 	last := run[len(run)-1]
-	if v.batch.Bytes == nil || v.format != f || v.batch.First != next || v.last != last {
+	if len(v.batch.Bytes) == 0 || v.format != f || v.batch.First != next || v.last != last {
 		v.scratch.Reset()
 		v.batch = log.FramesAt(f, next, run, cursorBudget, &v.scratch)
 		v.format, v.last = f, last

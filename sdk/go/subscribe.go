@@ -13,8 +13,12 @@ import (
 
 // SubscribeOptions say how to subscribe.
 type SubscribeOptions struct {
-	// From is where to begin: with what is published from now on, when it is left out.
+	// From is where to begin: with what is published from now on, when it is left out. Of a filtered subscription Last counts
+	// the messages that the filter lets through.
 	From Start
+	// Filter lets only some of the messages through, such as "level>=warn service=order-*"; the guide to filters has the
+	// language. Empty: all of them.
+	Filter string
 }
 
 // phase is where a subscription is in its life.
@@ -31,6 +35,7 @@ const (
 // the other methods for any.
 type Subscription struct {
 	client *Client
+	filter string // set once
 	queue  chan item
 	done   chan struct{} // closed with phaseEnded
 	opened chan struct{} // closed when the first subscribed has come, or with phaseEnded
@@ -59,6 +64,7 @@ func (c *Client) Subscribe(ctx context.Context, channel string, opts SubscribeOp
 		return nil, errorOf(wire.AsError(err))
 	}
 	s := c.newSubscription(name, opts.From)
+	s.filter = opts.Filter
 	if err := c.register(s); err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", channel, err)
 	}
@@ -128,7 +134,7 @@ func (c *Client) open(s *Subscription) {
 	_, s.requestID = c.newID()
 	c.line.push(wire.Frame{
 		RequestID: s.requestID,
-		Body:      &wire.Subscribe{Channel: s.cursor.channel, From: s.cursor.start()},
+		Body:      &wire.Subscribe{Channel: s.cursor.channel, From: s.cursor.start(), Filter: s.filter},
 	})
 }
 
