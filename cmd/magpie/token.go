@@ -33,7 +33,7 @@ func newTokenCommand(env environment) *cobra.Command {
 knows the users.
 
 The secret is read from an environment variable or a file, never from the command line, where other users of the
-machine could see it. Without --publish, --subscribe, --call, --serve and --reach the token has the
+machine could see it. Without --publish, --subscribe, --call, --serve, --reach and --presence the token has the
 gateway's default rights.`,
 		Example: `  export MAGPIE_AUTH_JWT_SECRET=$(head -c 32 /dev/urandom | base64)
   magpie token --user alice
@@ -60,6 +60,7 @@ gateway's default rights.`,
 	flags.StringArrayVar(&f.grants.Call, "call", nil, "a method or `PATTERN` it may call; may be repeated")
 	flags.StringArrayVar(&f.grants.Serve, "serve", nil, "a method or `PATTERN` it may serve to others; may be repeated")
 	flags.StringArrayVar(&f.grants.Reach, "reach", nil, "whom its calls may be directed at: user.ID, session.ID, a channel, or a `PATTERN`; may be repeated")
+	flags.StringArrayVar(&f.grants.Presence, "presence", nil, "a channel, user.ID, or a `PATTERN`, whose members it may see; may be repeated")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
 	return cmd
 }

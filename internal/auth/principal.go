@@ -72,7 +72,7 @@ func (p *Principal) May(action Action, name wire.ChannelName) error {
 		return wire.Errorf(wire.CodePermissionDenied,
 			"method %q is the gateway's own: clients cannot serve names that begin with %q or %q; choose another name", name, wire.OwnMethods, wire.SystemPrefix)
 	}
-	if action == Subscribe && p.owns(name) || p.Rights.allow(action, string(name)) {
+	if (action == Subscribe || action == Presence) && p.owns(name) || p.Rights.allow(action, string(name)) {
 		return nil
 	}
 	return p.denied(action, name)
@@ -103,7 +103,11 @@ func (p *Principal) denied(action Action, name wire.ChannelName) error {
 	case Reach:
 		what = "target"
 	}
-	return wire.Errorf(wire.CodePermissionDenied, "user %q has no right to %s %s %q: %s", p.UserID, action, what, name, remedy)
+	verb := action.String()
+	if action == Presence {
+		verb = "see the presence of"
+	}
+	return wire.Errorf(wire.CodePermissionDenied, "user %q has no right to %s %s %q: %s", p.UserID, verb, what, name, remedy)
 }
 
 func isSystem(name string) bool {

@@ -15,8 +15,9 @@ const (
 	Subscribe
 	Call
 	Serve
-	Reach   // whom calls may be directed at
-	actions // how many there are
+	Reach    // whom calls may be directed at
+	Presence // whose members may be seen
+	actions  // how many there are
 )
 
 // String names the action as a verb.
@@ -32,6 +33,8 @@ func (a Action) String() string {
 		return "serve"
 	case Reach:
 		return "reach"
+	case Presence:
+		return "presence"
 	}
 	return fmt.Sprintf("action %d", uint8(a))
 }
@@ -50,6 +53,8 @@ type Grants struct {
 	// Reach is whom calls may be directed at, beside the principal's own user: user.<id>, session.<id>, or channels,
 	// whose subscribers are meant.
 	Reach []string `json:"reach,omitempty"`
+	// Presence is whose members may be seen: channels, or user.<id> for whether a user is online.
+	Presence []string `json:"presence,omitempty"`
 }
 
 // Rights are compiled [Grants]: immutable, and safe for use by many goroutines. The zero value grants nothing. Copies share
@@ -87,7 +92,7 @@ func DefaultGrants() Grants { return Grants{Call: []string{"magpie.*"}} }
 // AllGrants allow everything that can be granted.
 func AllGrants() Grants {
 	all := []string{">", "sys.>"}
-	return Grants{Publish: []string{">"}, Subscribe: all, Call: all, Serve: []string{">"}, Reach: all}
+	return Grants{Publish: []string{">"}, Subscribe: all, Call: all, Serve: []string{">"}, Reach: all, Presence: all}
 }
 
 // None reports whether nothing is granted.
@@ -101,7 +106,9 @@ func (g *Grants) None() bool {
 }
 
 func (g *Grants) lists() [actions][]string {
-	return [actions][]string{Publish: g.Publish, Subscribe: g.Subscribe, Call: g.Call, Serve: g.Serve, Reach: g.Reach}
+	return [actions][]string{
+		Publish: g.Publish, Subscribe: g.Subscribe, Call: g.Call, Serve: g.Serve, Reach: g.Reach, Presence: g.Presence,
+	}
 }
 
 func (p *patterns) add(text string) error {

@@ -58,6 +58,7 @@ type Config struct {
 	// built-in one, logs, comes last unless the file has one of that name.
 	Namespaces []Namespace `yaml:"namespaces"`
 	Logs       Logs        `yaml:"logs"`
+	Presence   Presence    `yaml:"presence"`
 	Console    Console     `yaml:"console"`
 	Metrics    Metrics     `yaml:"metrics"`
 
@@ -135,6 +136,9 @@ type Rights struct {
 	// Reach lists whom calls may be directed at besides the sessions of the same user: user.<id>, session.<id>, or
 	// channels, whose subscribers are meant. Default none.
 	Reach []string `yaml:"reach"`
+	// Presence lists the channels whose members may be seen, and as user.<id> the users of whom it may be seen whether
+	// they are online. Default none.
+	Presence []string `yaml:"presence"`
 }
 
 // Limits bound what clients can cost.
@@ -230,6 +234,8 @@ type Namespace struct {
 	SlowConsumer string `yaml:"slow_consumer"`
 	// MaxLag is how many messages a subscription may be behind before latest and disconnect act, 0 for 1000.
 	MaxLag int `yaml:"max_lag"`
+	// Presence has the channel sys.members.<channel> tell of each channel who subscribes it and who leaves. Default false.
+	Presence bool `yaml:"presence"`
 }
 
 // Logs is about log files that the gateway reads itself, and about its own log.
@@ -243,6 +249,14 @@ type Logs struct {
 	LinesBack int `yaml:"lines_back"`
 	// OwnLog publishes the gateway's own log lines as well. Default true.
 	OwnLog bool `yaml:"own_log"`
+}
+
+// Presence is about who is here. Which channels tell of their members, their namespaces say.
+type Presence struct {
+	// Online has the channel sys.online.<user> tell when each user comes online and goes. Default false.
+	Online bool `yaml:"online"`
+	// Grace is how long a session or a user may be away before that is told, a duration. Default 5s.
+	Grace time.Duration `yaml:"grace"`
 }
 
 // Console is the web page that shows logs and channels.
@@ -293,9 +307,10 @@ func Default() *Config {
 
 			SlowConsumer: SlowLag,
 		}},
-		Logs:    Logs{Channel: "logs.local", LinesBack: 1000, OwnLog: true},
-		Console: Console{Enabled: true},
-		Metrics: Metrics{Enabled: true},
+		Logs:     Logs{Channel: "logs.local", LinesBack: 1000, OwnLog: true},
+		Presence: Presence{Grace: 5 * time.Second},
+		Console:  Console{Enabled: true},
+		Metrics:  Metrics{Enabled: true},
 	}
 }
 

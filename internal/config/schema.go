@@ -52,6 +52,7 @@ func (c *Config) read(s *section) {
 	s.slowConsumer(&c.SlowConsumer, &c.MaxLag)
 	c.readNamespaces(s)
 	s.section("logs", c.Logs.read)
+	s.section("presence", c.Presence.read)
 	s.section("console", func(s *section) { s.flag("enabled", &c.Console.Enabled) })
 	s.section("metrics", func(s *section) { s.flag("enabled", &c.Metrics.Enabled) })
 }
@@ -110,6 +111,7 @@ func (r *Rights) read(s *section) {
 	s.texts("call", &r.Call, checkPattern)
 	s.texts("serve", &r.Serve, checkPattern)
 	s.texts("reach", &r.Reach, checkPattern)
+	s.texts("presence", &r.Presence, checkPattern)
 }
 
 func (l *Limits) read(s *section) {
@@ -166,6 +168,11 @@ func (i *Idempotency) read(s *section) {
 	s.duration("age", &i.Age, time.Second, 365*day)
 }
 
+func (p *Presence) read(s *section) {
+	s.flag("online", &p.Online)
+	s.duration("grace", &p.Grace, 0, 10*time.Minute)
+}
+
 func (s *section) durability(dst *string) {
 	s.choice("durability", dst, DurabilityMemory, DurabilityWritten, DurabilitySynced)
 }
@@ -190,6 +197,7 @@ func (c *Config) readNamespaces(s *section) {
 		s.section("retention", n.Retention.read)
 		s.section("idempotency", n.Idempotency.read)
 		s.slowConsumer(&n.SlowConsumer, &n.MaxLag)
+		s.flag("presence", &n.Presence)
 		s.require("name")
 		s.require("pattern")
 		read = append(read, n)

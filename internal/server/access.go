@@ -74,7 +74,9 @@ func newAPIKeys(list []config.APIKey) (*auth.APIKeys, error) {
 }
 
 func newRights(r config.Rights) (auth.Rights, error) {
-	return auth.NewRights(auth.Grants{Publish: r.Publish, Subscribe: r.Subscribe, Call: r.Call, Serve: r.Serve, Reach: r.Reach})
+	return auth.NewRights(auth.Grants{
+		Publish: r.Publish, Subscribe: r.Subscribe, Call: r.Call, Serve: r.Serve, Reach: r.Reach, Presence: r.Presence,
+	})
 }
 
 // newOwnPrincipal is whom the gateway's own sources publish as.

@@ -51,6 +51,8 @@ type bodies struct {
 	served       Served
 	unserve      Unserve
 	unserved     Unserved
+	presence     Presence
+	members      Members
 }
 
 // take returns the body of that type, which is known, as a zero value.
@@ -106,6 +108,10 @@ func (b *bodies) take(t Type) Body {
 		return cleared(&b.unserve)
 	case TypeUnserved:
 		return cleared(&b.unserved)
+	case TypePresence:
+		return cleared(&b.presence)
+	case TypeMembers:
+		return cleared(&b.members)
 	case TypeError: // kept by those who receive it
 	}
 	return new(Error)

@@ -79,6 +79,7 @@ func (b *Subscribe) fields(c coder) {
 	c.text(at(1, "channel"), (*string)(&b.Channel))
 	startOf(c, at(2, "from"), &b.From)
 	c.text(at(3, "filter"), &b.Filter)
+	value(c, at(6, "info"), &b.Info, MaxInfoBytes)
 }
 
 // startOf shows a start that may be missing, and refuses one that says nothing, or too much.

@@ -38,6 +38,8 @@ const (
 	TypeServed
 	TypeUnserve
 	TypeUnserved
+	TypePresence
+	TypeMembers
 )
 
 // Frame is one frame of either direction.
@@ -161,6 +163,7 @@ type Subscribe struct {
 	Channel ChannelName
 	From    Start
 	Filter  string
+	Info    []byte // what the session says of itself to the members, a JSON value; empty: nothing. As a payload's bytes
 }
 
 // Subscribed answers Subscribe.

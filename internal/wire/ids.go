@@ -28,6 +28,7 @@ const (
 	MaxPairs          = 32   // tags, or meta entries, of one frame
 	MaxPairKeyBytes   = 64   // a tag's name
 	MaxPairValueBytes = 1024 // a tag's value
+	MaxInfoBytes      = 1024 // what a member says of itself
 )
 
 // SystemPrefix begins the names of the gateway's own channels and methods, which clients cannot publish to.

@@ -6,9 +6,10 @@ const (
 	MaxPage      = 1000 // messages of a page
 	MaxPositions = 1000 // positions of a resume: as many channels as a session may reasonably follow
 	MaxAnswers   = 1000 // answers of a reply, and with them the peers that one call may ask
+	MaxMembers   = 1000 // members of a page
 )
 
-// DefaultPage is how many messages a page has at most where nothing is said of it.
+// DefaultPage is how many messages or members a page has at most where nothing is said of it.
 const DefaultPage = 100
 
 // The lists of the frames. Each is its slice under another name, so that showing it to a coder allocates nothing.
@@ -18,6 +19,7 @@ type (
 	results      []PublishResult
 	positions    []ChannelPosition
 	answers      []Answer
+	members      []Member
 )
 
 func (l *Pairs) size() int           { return len(*l) }
@@ -51,6 +53,11 @@ func (l *answers) size() int           { return len(*l) }
 func (l *answers) item(i int) record   { return &(*l)[i] }
 func (l *answers) extend(n int) record { return extend((*[]Answer)(l), n) }
 func (l *answers) limit() int          { return MaxAnswers }
+
+func (l *members) size() int           { return len(*l) }
+func (l *members) item(i int) record   { return &(*l)[i] }
+func (l *members) extend(n int) record { return extend((*[]Member)(l), n) }
+func (l *members) limit() int          { return MaxMembers }
 
 // extend adds a zero item. The slice is made for n at once: lists are never taken from one frame to the next, so
 // that a caller may keep them.

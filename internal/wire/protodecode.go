@@ -43,7 +43,7 @@ func (r *protoReader) decode(data []byte, f *Frame, b *bodies) error {
 		e := r.entries[i]
 		switch t := Type(e.num); { //nolint:gosec // checked by known and the comparison
 		case e.num == requestIDNumber:
-		case e.num > protowire.Number(TypeUnserved) || !t.known():
+		case e.num > protowire.Number(TypeMembers) || !t.known():
 			unknown = e.num
 		case e.wire != protowire.BytesType:
 			r.fail(at(e.num, t.String()), e.at, "is not a message")

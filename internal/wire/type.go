@@ -6,7 +6,7 @@ import "strconv"
 var typeNames = [...]string{
 	"connect", "connected", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "publish", "published",
 	"message", "position", "gap", "call", "reply", "progress", "credit", "cancel", "error", "ping", "pong", "goodbye",
-	"history", "page", "serve", "served", "unserve", "unserved",
+	"history", "page", "serve", "served", "unserve", "unserved", "presence", "members",
 }
 
 // String is the type as it stands in JSON.
@@ -17,7 +17,7 @@ func (t Type) String() string {
 	return typeNames[t-TypeConnect]
 }
 
-func (t Type) known() bool { return TypeConnect <= t && t <= TypeUnserved }
+func (t Type) known() bool { return TypeConnect <= t && t <= TypeMembers }
 
 // typeNamed finds the type of that JSON name.
 func typeNamed(name []byte) (Type, bool) {

@@ -99,7 +99,7 @@ func decode(t *testing.T, c wire.Codec, b []byte) *wire.Frame {
 }
 
 func TestFrameVectors(t *testing.T) {
-	for kind := wire.TypeConnect; kind <= wire.TypePage; kind++ {
+	for kind := wire.TypeConnect; kind <= wire.TypeMembers; kind++ {
 		for _, v := range readVectors[frameVector](t, "frames/"+kind.String()+".json") {
 			t.Run(kind.String()+"/"+v.Name, func(t *testing.T) {
 				testFrameVector(t, kind, v)
@@ -183,14 +183,14 @@ func protoJSONBody(t *testing.T, fields map[string]json.RawMessage) json.RawMess
 	t.Helper()
 	for name, value := range fields {
 		switch name {
-		case "data", "details":
+		case "data", "details", "info":
 			fields[name] = marshal(t, []byte(value))
 		case "base64":
 			fields["bytes"] = value
 			delete(fields, name)
 		case "error":
 			fields[name] = protoJSONBody(t, members(t, value))
-		case "messages", "results", "answers":
+		case "messages", "results", "answers", "members":
 			if value[0] == '"' { // those of a call are a word
 				continue
 			}

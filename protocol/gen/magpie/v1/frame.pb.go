@@ -61,6 +61,8 @@ type Frame struct {
 	//	*Frame_Served
 	//	*Frame_Unserve
 	//	*Frame_Unserved
+	//	*Frame_Presence
+	//	*Frame_Members
 	Body          isFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -344,6 +346,24 @@ func (x *Frame) GetUnserved() *Unserved {
 	return nil
 }
 
+func (x *Frame) GetPresence() *PresenceRequest {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Presence); ok {
+			return x.Presence
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetMembers() *PresenceResponse {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Members); ok {
+			return x.Members
+		}
+	}
+	return nil
+}
+
 type isFrame_Body interface {
 	isFrame_Body()
 }
@@ -452,6 +472,14 @@ type Frame_Unserved struct {
 	Unserved *Unserved `protobuf:"bytes,35,opt,name=unserved,proto3,oneof"`
 }
 
+type Frame_Presence struct {
+	Presence *PresenceRequest `protobuf:"bytes,36,opt,name=presence,proto3,oneof"`
+}
+
+type Frame_Members struct {
+	Members *PresenceResponse `protobuf:"bytes,37,opt,name=members,proto3,oneof"`
+}
+
 func (*Frame_Connect) isFrame_Body() {}
 
 func (*Frame_Connected) isFrame_Body() {}
@@ -503,6 +531,10 @@ func (*Frame_Served) isFrame_Body() {}
 func (*Frame_Unserve) isFrame_Body() {}
 
 func (*Frame_Unserved) isFrame_Body() {}
+
+func (*Frame_Presence) isFrame_Body() {}
+
+func (*Frame_Members) isFrame_Body() {}
 
 // Position names a place in a channel: an offset in the numbering that epoch names.
 type Position struct {
@@ -1028,8 +1060,10 @@ type Subscribe struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
 	// Absent: from now.
-	From          *Start `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
-	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	From   *Start `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// What the session says of itself to the members of the channel: a JSON value of at most 1 KiB.
+	Info          []byte `protobuf:"bytes,6,opt,name=info,proto3" json:"info,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1083,6 +1117,13 @@ func (x *Subscribe) GetFilter() string {
 		return x.Filter
 	}
 	return ""
+}
+
+func (x *Subscribe) GetInfo() []byte {
+	if x != nil {
+		return x.Info
+	}
+	return nil
 }
 
 // Subscribed answers subscribe and precedes the first message of the subscription.
@@ -2144,6 +2185,236 @@ func (x *HistoryResponse) GetNext() *Position {
 	return nil
 }
 
+// PresenceRequest asks for a page of the members of a channel: the sessions that have subscribed it.
+type PresenceRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	// The most members wanted, at most 1,000; 0 means 100.
+	Limit int64 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Only those whose session ids come after this one: the next of the page before.
+	After         string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresenceRequest) Reset() {
+	*x = PresenceRequest{}
+	mi := &file_magpie_v1_frame_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresenceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresenceRequest) ProtoMessage() {}
+
+func (x *PresenceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_frame_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresenceRequest.ProtoReflect.Descriptor instead.
+func (*PresenceRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *PresenceRequest) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *PresenceRequest) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *PresenceRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+// PresenceResponse is a page of the members, in the order of their session ids.
+type PresenceResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Of the channel sys.members.<channel>: the page is as of it, and the messages behind it tell of what changes.
+	Position *Position `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	// How many members there are, on all pages.
+	Count   int64     `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	Members []*Member `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"`
+	// What to ask for the next page with; absent at the end.
+	Next          string `protobuf:"bytes,5,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresenceResponse) Reset() {
+	*x = PresenceResponse{}
+	mi := &file_magpie_v1_frame_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresenceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresenceResponse) ProtoMessage() {}
+
+func (x *PresenceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_frame_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresenceResponse.ProtoReflect.Descriptor instead.
+func (*PresenceResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *PresenceResponse) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *PresenceResponse) GetPosition() *Position {
+	if x != nil {
+		return x.Position
+	}
+	return nil
+}
+
+func (x *PresenceResponse) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *PresenceResponse) GetMembers() []*Member {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *PresenceResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+// Member is a session that has subscribed a channel.
+type Member struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	UserId    string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	SessionId string                 `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	Device    string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
+	NodeId    string                 `protobuf:"bytes,4,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	// Since when it has, in milliseconds since 1970.
+	Since int64 `protobuf:"varint,5,opt,name=since,proto3" json:"since,omitempty"`
+	// What it says of itself, a JSON value.
+	Info          []byte `protobuf:"bytes,6,opt,name=info,proto3" json:"info,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Member) Reset() {
+	*x = Member{}
+	mi := &file_magpie_v1_frame_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Member) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Member) ProtoMessage() {}
+
+func (x *Member) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_frame_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Member.ProtoReflect.Descriptor instead.
+func (*Member) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Member) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Member) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *Member) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Member) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *Member) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *Member) GetInfo() []byte {
+	if x != nil {
+		return x.Info
+	}
+	return nil
+}
+
 // Serve has calls of a method brought to this session, which shares them with all others that serve it.
 type Serve struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -2156,7 +2427,7 @@ type Serve struct {
 
 func (x *Serve) Reset() {
 	*x = Serve{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[22]
+	mi := &file_magpie_v1_frame_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2168,7 +2439,7 @@ func (x *Serve) String() string {
 func (*Serve) ProtoMessage() {}
 
 func (x *Serve) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[22]
+	mi := &file_magpie_v1_frame_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2181,7 +2452,7 @@ func (x *Serve) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Serve.ProtoReflect.Descriptor instead.
 func (*Serve) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{22}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Serve) GetMethod() string {
@@ -2208,7 +2479,7 @@ type Served struct {
 
 func (x *Served) Reset() {
 	*x = Served{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[23]
+	mi := &file_magpie_v1_frame_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2220,7 +2491,7 @@ func (x *Served) String() string {
 func (*Served) ProtoMessage() {}
 
 func (x *Served) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[23]
+	mi := &file_magpie_v1_frame_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2233,7 +2504,7 @@ func (x *Served) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Served.ProtoReflect.Descriptor instead.
 func (*Served) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{23}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Served) GetMethod() string {
@@ -2253,7 +2524,7 @@ type Unserve struct {
 
 func (x *Unserve) Reset() {
 	*x = Unserve{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[24]
+	mi := &file_magpie_v1_frame_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2265,7 +2536,7 @@ func (x *Unserve) String() string {
 func (*Unserve) ProtoMessage() {}
 
 func (x *Unserve) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[24]
+	mi := &file_magpie_v1_frame_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2278,7 +2549,7 @@ func (x *Unserve) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unserve.ProtoReflect.Descriptor instead.
 func (*Unserve) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{24}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Unserve) GetMethod() string {
@@ -2300,7 +2571,7 @@ type Unserved struct {
 
 func (x *Unserved) Reset() {
 	*x = Unserved{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[25]
+	mi := &file_magpie_v1_frame_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2312,7 +2583,7 @@ func (x *Unserved) String() string {
 func (*Unserved) ProtoMessage() {}
 
 func (x *Unserved) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[25]
+	mi := &file_magpie_v1_frame_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2325,7 +2596,7 @@ func (x *Unserved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unserved.ProtoReflect.Descriptor instead.
 func (*Unserved) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{25}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Unserved) GetMethod() string {
@@ -2377,7 +2648,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[26]
+	mi := &file_magpie_v1_frame_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2389,7 +2660,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[26]
+	mi := &file_magpie_v1_frame_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2402,7 +2673,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{26}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Call) GetMethod() string {
@@ -2521,7 +2792,7 @@ type Caller struct {
 
 func (x *Caller) Reset() {
 	*x = Caller{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[27]
+	mi := &file_magpie_v1_frame_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2533,7 +2804,7 @@ func (x *Caller) String() string {
 func (*Caller) ProtoMessage() {}
 
 func (x *Caller) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[27]
+	mi := &file_magpie_v1_frame_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2546,7 +2817,7 @@ func (x *Caller) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Caller.ProtoReflect.Descriptor instead.
 func (*Caller) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{27}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Caller) GetUserId() string {
@@ -2583,7 +2854,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[28]
+	mi := &file_magpie_v1_frame_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2595,7 +2866,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[28]
+	mi := &file_magpie_v1_frame_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2608,7 +2879,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{28}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Reply) GetMeta() map[string]string {
@@ -2707,7 +2978,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[29]
+	mi := &file_magpie_v1_frame_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2719,7 +2990,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[29]
+	mi := &file_magpie_v1_frame_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2732,7 +3003,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{29}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Answer) GetUserId() string {
@@ -2834,7 +3105,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[30]
+	mi := &file_magpie_v1_frame_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2846,7 +3117,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[30]
+	mi := &file_magpie_v1_frame_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2859,7 +3130,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{30}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Progress) GetPayload() isProgress_Payload {
@@ -2928,7 +3199,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[31]
+	mi := &file_magpie_v1_frame_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2940,7 +3211,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[31]
+	mi := &file_magpie_v1_frame_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2953,7 +3224,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{31}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Credit) GetCount() int64 {
@@ -2972,7 +3243,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[32]
+	mi := &file_magpie_v1_frame_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2984,7 +3255,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[32]
+	mi := &file_magpie_v1_frame_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2997,7 +3268,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{32}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{35}
 }
 
 // Error ends a request, or tells of a frame that could not be understood. In JSON its fields stand under "error".
@@ -3016,7 +3287,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[33]
+	mi := &file_magpie_v1_frame_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3028,7 +3299,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[33]
+	mi := &file_magpie_v1_frame_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3041,7 +3312,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{33}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Error) GetCode() string {
@@ -3088,7 +3359,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[34]
+	mi := &file_magpie_v1_frame_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3100,7 +3371,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[34]
+	mi := &file_magpie_v1_frame_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3113,7 +3384,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{34}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{37}
 }
 
 // Pong answers ping.
@@ -3125,7 +3396,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[35]
+	mi := &file_magpie_v1_frame_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3137,7 +3408,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[35]
+	mi := &file_magpie_v1_frame_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3150,7 +3421,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{35}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{38}
 }
 
 // Goodbye precedes a close by the gateway.
@@ -3166,7 +3437,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_magpie_v1_frame_proto_msgTypes[36]
+	mi := &file_magpie_v1_frame_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3178,7 +3449,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_frame_proto_msgTypes[36]
+	mi := &file_magpie_v1_frame_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3191,7 +3462,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{36}
+	return file_magpie_v1_frame_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Goodbye) GetCode() int32 {
@@ -3219,8 +3490,7 @@ var File_magpie_v1_frame_proto protoreflect.FileDescriptor
 
 const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\n" +
-	"\x15magpie/v1/frame.proto\x12\tmagpie.v1\"\xad\n" +
-	"\n" +
+	"\x15magpie/v1/frame.proto\x12\tmagpie.v1\"\xa6\v\n" +
 	"\x05Frame\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12.\n" +
@@ -3252,8 +3522,10 @@ const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\x05serve\x18  \x01(\v2\x10.magpie.v1.ServeH\x00R\x05serve\x12+\n" +
 	"\x06served\x18! \x01(\v2\x11.magpie.v1.ServedH\x00R\x06served\x12.\n" +
 	"\aunserve\x18\" \x01(\v2\x12.magpie.v1.UnserveH\x00R\aunserve\x121\n" +
-	"\bunserved\x18# \x01(\v2\x13.magpie.v1.UnservedH\x00R\bunservedB\x06\n" +
-	"\x04bodyJ\x04\b$\x10(\"8\n" +
+	"\bunserved\x18# \x01(\v2\x13.magpie.v1.UnservedH\x00R\bunserved\x128\n" +
+	"\bpresence\x18$ \x01(\v2\x1a.magpie.v1.PresenceRequestH\x00R\bpresence\x127\n" +
+	"\amembers\x18% \x01(\v2\x1b.magpie.v1.PresenceResponseH\x00R\amembersB\x06\n" +
+	"\x04bodyJ\x04\b&\x10'J\x04\b'\x10(\"8\n" +
 	"\bPosition\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\"\x89\x01\n" +
@@ -3301,11 +3573,12 @@ const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\x06Limits\x12\x1f\n" +
 	"\vframe_bytes\x18\x01 \x01(\x03R\n" +
 	"frameBytes\x12$\n" +
-	"\rsubscriptions\x18\x02 \x01(\x03R\rsubscriptions\"c\n" +
+	"\rsubscriptions\x18\x02 \x01(\x03R\rsubscriptions\"w\n" +
 	"\tSubscribe\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12$\n" +
 	"\x04from\x18\x02 \x01(\v2\x10.magpie.v1.StartR\x04from\x12\x16\n" +
-	"\x06filter\x18\x03 \x01(\tR\x06filter\"\x89\x01\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x12\n" +
+	"\x04info\x18\x06 \x01(\fR\x04info\"\x89\x01\n" +
 	"\n" +
 	"Subscribed\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12/\n" +
@@ -3403,7 +3676,25 @@ const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\x04tail\x18\x04 \x01(\x04R\x04tail\x12 \n" +
 	"\x03gap\x18\x05 \x01(\v2\x0e.magpie.v1.GapR\x03gap\x12.\n" +
 	"\bmessages\x18\x06 \x03(\v2\x12.magpie.v1.MessageR\bmessages\x12'\n" +
-	"\x04next\x18\a \x01(\v2\x13.magpie.v1.PositionR\x04next\"A\n" +
+	"\x04next\x18\a \x01(\v2\x13.magpie.v1.PositionR\x04next\"W\n" +
+	"\x0fPresenceRequest\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x03R\x05limit\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\"\xb4\x01\n" +
+	"\x10PresenceResponse\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\x12/\n" +
+	"\bposition\x18\x02 \x01(\v2\x13.magpie.v1.PositionR\bposition\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x03R\x05count\x12+\n" +
+	"\amembers\x18\x04 \x03(\v2\x11.magpie.v1.MemberR\amembers\x12\x12\n" +
+	"\x04next\x18\x05 \x01(\tR\x04next\"\x9b\x01\n" +
+	"\x06Member\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x16\n" +
+	"\x06device\x18\x03 \x01(\tR\x06device\x12\x17\n" +
+	"\anode_id\x18\x04 \x01(\tR\x06nodeId\x12\x14\n" +
+	"\x05since\x18\x05 \x01(\x03R\x05since\x12\x12\n" +
+	"\x04info\x18\x06 \x01(\fR\x04info\"A\n" +
 	"\x05Serve\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12 \n" +
 	"\vconcurrency\x18\x02 \x01(\x03R\vconcurrency\" \n" +
@@ -3490,54 +3781,57 @@ func file_magpie_v1_frame_proto_rawDescGZIP() []byte {
 	return file_magpie_v1_frame_proto_rawDescData
 }
 
-var file_magpie_v1_frame_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_magpie_v1_frame_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_magpie_v1_frame_proto_goTypes = []any{
-	(*Frame)(nil),           // 0: magpie.v1.Frame
-	(*Position)(nil),        // 1: magpie.v1.Position
-	(*Start)(nil),           // 2: magpie.v1.Start
-	(*Connect)(nil),         // 3: magpie.v1.Connect
-	(*Resume)(nil),          // 4: magpie.v1.Resume
-	(*ClientInfo)(nil),      // 5: magpie.v1.ClientInfo
-	(*Connected)(nil),       // 6: magpie.v1.Connected
-	(*Heartbeat)(nil),       // 7: magpie.v1.Heartbeat
-	(*Limits)(nil),          // 8: magpie.v1.Limits
-	(*Subscribe)(nil),       // 9: magpie.v1.Subscribe
-	(*Subscribed)(nil),      // 10: magpie.v1.Subscribed
-	(*Unsubscribe)(nil),     // 11: magpie.v1.Unsubscribe
-	(*Unsubscribed)(nil),    // 12: magpie.v1.Unsubscribed
-	(*Publication)(nil),     // 13: magpie.v1.Publication
-	(*PublishRequest)(nil),  // 14: magpie.v1.PublishRequest
-	(*PublishResponse)(nil), // 15: magpie.v1.PublishResponse
-	(*PublishResult)(nil),   // 16: magpie.v1.PublishResult
-	(*Message)(nil),         // 17: magpie.v1.Message
-	(*PositionUpdate)(nil),  // 18: magpie.v1.PositionUpdate
-	(*Gap)(nil),             // 19: magpie.v1.Gap
-	(*HistoryRequest)(nil),  // 20: magpie.v1.HistoryRequest
-	(*HistoryResponse)(nil), // 21: magpie.v1.HistoryResponse
-	(*Serve)(nil),           // 22: magpie.v1.Serve
-	(*Served)(nil),          // 23: magpie.v1.Served
-	(*Unserve)(nil),         // 24: magpie.v1.Unserve
-	(*Unserved)(nil),        // 25: magpie.v1.Unserved
-	(*Call)(nil),            // 26: magpie.v1.Call
-	(*Caller)(nil),          // 27: magpie.v1.Caller
-	(*Reply)(nil),           // 28: magpie.v1.Reply
-	(*Answer)(nil),          // 29: magpie.v1.Answer
-	(*Progress)(nil),        // 30: magpie.v1.Progress
-	(*Credit)(nil),          // 31: magpie.v1.Credit
-	(*Cancel)(nil),          // 32: magpie.v1.Cancel
-	(*Error)(nil),           // 33: magpie.v1.Error
-	(*Ping)(nil),            // 34: magpie.v1.Ping
-	(*Pong)(nil),            // 35: magpie.v1.Pong
-	(*Goodbye)(nil),         // 36: magpie.v1.Goodbye
-	nil,                     // 37: magpie.v1.Resume.PositionsEntry
-	nil,                     // 38: magpie.v1.Publication.TagsEntry
-	nil,                     // 39: magpie.v1.Publication.MetaEntry
-	nil,                     // 40: magpie.v1.PublishRequest.TagsEntry
-	nil,                     // 41: magpie.v1.PublishRequest.MetaEntry
-	nil,                     // 42: magpie.v1.Message.TagsEntry
-	nil,                     // 43: magpie.v1.Message.MetaEntry
-	nil,                     // 44: magpie.v1.Call.MetaEntry
-	nil,                     // 45: magpie.v1.Reply.MetaEntry
+	(*Frame)(nil),            // 0: magpie.v1.Frame
+	(*Position)(nil),         // 1: magpie.v1.Position
+	(*Start)(nil),            // 2: magpie.v1.Start
+	(*Connect)(nil),          // 3: magpie.v1.Connect
+	(*Resume)(nil),           // 4: magpie.v1.Resume
+	(*ClientInfo)(nil),       // 5: magpie.v1.ClientInfo
+	(*Connected)(nil),        // 6: magpie.v1.Connected
+	(*Heartbeat)(nil),        // 7: magpie.v1.Heartbeat
+	(*Limits)(nil),           // 8: magpie.v1.Limits
+	(*Subscribe)(nil),        // 9: magpie.v1.Subscribe
+	(*Subscribed)(nil),       // 10: magpie.v1.Subscribed
+	(*Unsubscribe)(nil),      // 11: magpie.v1.Unsubscribe
+	(*Unsubscribed)(nil),     // 12: magpie.v1.Unsubscribed
+	(*Publication)(nil),      // 13: magpie.v1.Publication
+	(*PublishRequest)(nil),   // 14: magpie.v1.PublishRequest
+	(*PublishResponse)(nil),  // 15: magpie.v1.PublishResponse
+	(*PublishResult)(nil),    // 16: magpie.v1.PublishResult
+	(*Message)(nil),          // 17: magpie.v1.Message
+	(*PositionUpdate)(nil),   // 18: magpie.v1.PositionUpdate
+	(*Gap)(nil),              // 19: magpie.v1.Gap
+	(*HistoryRequest)(nil),   // 20: magpie.v1.HistoryRequest
+	(*HistoryResponse)(nil),  // 21: magpie.v1.HistoryResponse
+	(*PresenceRequest)(nil),  // 22: magpie.v1.PresenceRequest
+	(*PresenceResponse)(nil), // 23: magpie.v1.PresenceResponse
+	(*Member)(nil),           // 24: magpie.v1.Member
+	(*Serve)(nil),            // 25: magpie.v1.Serve
+	(*Served)(nil),           // 26: magpie.v1.Served
+	(*Unserve)(nil),          // 27: magpie.v1.Unserve
+	(*Unserved)(nil),         // 28: magpie.v1.Unserved
+	(*Call)(nil),             // 29: magpie.v1.Call
+	(*Caller)(nil),           // 30: magpie.v1.Caller
+	(*Reply)(nil),            // 31: magpie.v1.Reply
+	(*Answer)(nil),           // 32: magpie.v1.Answer
+	(*Progress)(nil),         // 33: magpie.v1.Progress
+	(*Credit)(nil),           // 34: magpie.v1.Credit
+	(*Cancel)(nil),           // 35: magpie.v1.Cancel
+	(*Error)(nil),            // 36: magpie.v1.Error
+	(*Ping)(nil),             // 37: magpie.v1.Ping
+	(*Pong)(nil),             // 38: magpie.v1.Pong
+	(*Goodbye)(nil),          // 39: magpie.v1.Goodbye
+	nil,                      // 40: magpie.v1.Resume.PositionsEntry
+	nil,                      // 41: magpie.v1.Publication.TagsEntry
+	nil,                      // 42: magpie.v1.Publication.MetaEntry
+	nil,                      // 43: magpie.v1.PublishRequest.TagsEntry
+	nil,                      // 44: magpie.v1.PublishRequest.MetaEntry
+	nil,                      // 45: magpie.v1.Message.TagsEntry
+	nil,                      // 46: magpie.v1.Message.MetaEntry
+	nil,                      // 47: magpie.v1.Call.MetaEntry
+	nil,                      // 48: magpie.v1.Reply.MetaEntry
 }
 var file_magpie_v1_frame_proto_depIdxs = []int32{
 	3,  // 0: magpie.v1.Frame.connect:type_name -> magpie.v1.Connect
@@ -3551,55 +3845,59 @@ var file_magpie_v1_frame_proto_depIdxs = []int32{
 	17, // 8: magpie.v1.Frame.message:type_name -> magpie.v1.Message
 	18, // 9: magpie.v1.Frame.position:type_name -> magpie.v1.PositionUpdate
 	19, // 10: magpie.v1.Frame.gap:type_name -> magpie.v1.Gap
-	26, // 11: magpie.v1.Frame.call:type_name -> magpie.v1.Call
-	28, // 12: magpie.v1.Frame.reply:type_name -> magpie.v1.Reply
-	30, // 13: magpie.v1.Frame.progress:type_name -> magpie.v1.Progress
-	31, // 14: magpie.v1.Frame.credit:type_name -> magpie.v1.Credit
-	32, // 15: magpie.v1.Frame.cancel:type_name -> magpie.v1.Cancel
-	33, // 16: magpie.v1.Frame.error:type_name -> magpie.v1.Error
-	34, // 17: magpie.v1.Frame.ping:type_name -> magpie.v1.Ping
-	35, // 18: magpie.v1.Frame.pong:type_name -> magpie.v1.Pong
-	36, // 19: magpie.v1.Frame.goodbye:type_name -> magpie.v1.Goodbye
+	29, // 11: magpie.v1.Frame.call:type_name -> magpie.v1.Call
+	31, // 12: magpie.v1.Frame.reply:type_name -> magpie.v1.Reply
+	33, // 13: magpie.v1.Frame.progress:type_name -> magpie.v1.Progress
+	34, // 14: magpie.v1.Frame.credit:type_name -> magpie.v1.Credit
+	35, // 15: magpie.v1.Frame.cancel:type_name -> magpie.v1.Cancel
+	36, // 16: magpie.v1.Frame.error:type_name -> magpie.v1.Error
+	37, // 17: magpie.v1.Frame.ping:type_name -> magpie.v1.Ping
+	38, // 18: magpie.v1.Frame.pong:type_name -> magpie.v1.Pong
+	39, // 19: magpie.v1.Frame.goodbye:type_name -> magpie.v1.Goodbye
 	20, // 20: magpie.v1.Frame.history:type_name -> magpie.v1.HistoryRequest
 	21, // 21: magpie.v1.Frame.page:type_name -> magpie.v1.HistoryResponse
-	22, // 22: magpie.v1.Frame.serve:type_name -> magpie.v1.Serve
-	23, // 23: magpie.v1.Frame.served:type_name -> magpie.v1.Served
-	24, // 24: magpie.v1.Frame.unserve:type_name -> magpie.v1.Unserve
-	25, // 25: magpie.v1.Frame.unserved:type_name -> magpie.v1.Unserved
-	4,  // 26: magpie.v1.Connect.resume:type_name -> magpie.v1.Resume
-	5,  // 27: magpie.v1.Connect.client:type_name -> magpie.v1.ClientInfo
-	37, // 28: magpie.v1.Resume.positions:type_name -> magpie.v1.Resume.PositionsEntry
-	7,  // 29: magpie.v1.Connected.heartbeat:type_name -> magpie.v1.Heartbeat
-	8,  // 30: magpie.v1.Connected.limits:type_name -> magpie.v1.Limits
-	2,  // 31: magpie.v1.Subscribe.from:type_name -> magpie.v1.Start
-	1,  // 32: magpie.v1.Subscribed.position:type_name -> magpie.v1.Position
-	38, // 33: magpie.v1.Publication.tags:type_name -> magpie.v1.Publication.TagsEntry
-	39, // 34: magpie.v1.Publication.meta:type_name -> magpie.v1.Publication.MetaEntry
-	40, // 35: magpie.v1.PublishRequest.tags:type_name -> magpie.v1.PublishRequest.TagsEntry
-	41, // 36: magpie.v1.PublishRequest.meta:type_name -> magpie.v1.PublishRequest.MetaEntry
-	13, // 37: magpie.v1.PublishRequest.messages:type_name -> magpie.v1.Publication
-	1,  // 38: magpie.v1.PublishResponse.position:type_name -> magpie.v1.Position
-	16, // 39: magpie.v1.PublishResponse.results:type_name -> magpie.v1.PublishResult
-	1,  // 40: magpie.v1.PublishResult.position:type_name -> magpie.v1.Position
-	33, // 41: magpie.v1.PublishResult.error:type_name -> magpie.v1.Error
-	42, // 42: magpie.v1.Message.tags:type_name -> magpie.v1.Message.TagsEntry
-	43, // 43: magpie.v1.Message.meta:type_name -> magpie.v1.Message.MetaEntry
-	1,  // 44: magpie.v1.PositionUpdate.position:type_name -> magpie.v1.Position
-	2,  // 45: magpie.v1.HistoryRequest.from:type_name -> magpie.v1.Start
-	19, // 46: magpie.v1.HistoryResponse.gap:type_name -> magpie.v1.Gap
-	17, // 47: magpie.v1.HistoryResponse.messages:type_name -> magpie.v1.Message
-	1,  // 48: magpie.v1.HistoryResponse.next:type_name -> magpie.v1.Position
-	44, // 49: magpie.v1.Call.meta:type_name -> magpie.v1.Call.MetaEntry
-	27, // 50: magpie.v1.Call.caller:type_name -> magpie.v1.Caller
-	45, // 51: magpie.v1.Reply.meta:type_name -> magpie.v1.Reply.MetaEntry
-	29, // 52: magpie.v1.Reply.answers:type_name -> magpie.v1.Answer
-	33, // 53: magpie.v1.Answer.error:type_name -> magpie.v1.Error
-	1,  // 54: magpie.v1.Resume.PositionsEntry.value:type_name -> magpie.v1.Position
-	55, // [55:55] is the sub-list for method output_type
-	55, // [55:55] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	25, // 22: magpie.v1.Frame.serve:type_name -> magpie.v1.Serve
+	26, // 23: magpie.v1.Frame.served:type_name -> magpie.v1.Served
+	27, // 24: magpie.v1.Frame.unserve:type_name -> magpie.v1.Unserve
+	28, // 25: magpie.v1.Frame.unserved:type_name -> magpie.v1.Unserved
+	22, // 26: magpie.v1.Frame.presence:type_name -> magpie.v1.PresenceRequest
+	23, // 27: magpie.v1.Frame.members:type_name -> magpie.v1.PresenceResponse
+	4,  // 28: magpie.v1.Connect.resume:type_name -> magpie.v1.Resume
+	5,  // 29: magpie.v1.Connect.client:type_name -> magpie.v1.ClientInfo
+	40, // 30: magpie.v1.Resume.positions:type_name -> magpie.v1.Resume.PositionsEntry
+	7,  // 31: magpie.v1.Connected.heartbeat:type_name -> magpie.v1.Heartbeat
+	8,  // 32: magpie.v1.Connected.limits:type_name -> magpie.v1.Limits
+	2,  // 33: magpie.v1.Subscribe.from:type_name -> magpie.v1.Start
+	1,  // 34: magpie.v1.Subscribed.position:type_name -> magpie.v1.Position
+	41, // 35: magpie.v1.Publication.tags:type_name -> magpie.v1.Publication.TagsEntry
+	42, // 36: magpie.v1.Publication.meta:type_name -> magpie.v1.Publication.MetaEntry
+	43, // 37: magpie.v1.PublishRequest.tags:type_name -> magpie.v1.PublishRequest.TagsEntry
+	44, // 38: magpie.v1.PublishRequest.meta:type_name -> magpie.v1.PublishRequest.MetaEntry
+	13, // 39: magpie.v1.PublishRequest.messages:type_name -> magpie.v1.Publication
+	1,  // 40: magpie.v1.PublishResponse.position:type_name -> magpie.v1.Position
+	16, // 41: magpie.v1.PublishResponse.results:type_name -> magpie.v1.PublishResult
+	1,  // 42: magpie.v1.PublishResult.position:type_name -> magpie.v1.Position
+	36, // 43: magpie.v1.PublishResult.error:type_name -> magpie.v1.Error
+	45, // 44: magpie.v1.Message.tags:type_name -> magpie.v1.Message.TagsEntry
+	46, // 45: magpie.v1.Message.meta:type_name -> magpie.v1.Message.MetaEntry
+	1,  // 46: magpie.v1.PositionUpdate.position:type_name -> magpie.v1.Position
+	2,  // 47: magpie.v1.HistoryRequest.from:type_name -> magpie.v1.Start
+	19, // 48: magpie.v1.HistoryResponse.gap:type_name -> magpie.v1.Gap
+	17, // 49: magpie.v1.HistoryResponse.messages:type_name -> magpie.v1.Message
+	1,  // 50: magpie.v1.HistoryResponse.next:type_name -> magpie.v1.Position
+	1,  // 51: magpie.v1.PresenceResponse.position:type_name -> magpie.v1.Position
+	24, // 52: magpie.v1.PresenceResponse.members:type_name -> magpie.v1.Member
+	47, // 53: magpie.v1.Call.meta:type_name -> magpie.v1.Call.MetaEntry
+	30, // 54: magpie.v1.Call.caller:type_name -> magpie.v1.Caller
+	48, // 55: magpie.v1.Reply.meta:type_name -> magpie.v1.Reply.MetaEntry
+	32, // 56: magpie.v1.Reply.answers:type_name -> magpie.v1.Answer
+	36, // 57: magpie.v1.Answer.error:type_name -> magpie.v1.Error
+	1,  // 58: magpie.v1.Resume.PositionsEntry.value:type_name -> magpie.v1.Position
+	59, // [59:59] is the sub-list for method output_type
+	59, // [59:59] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_magpie_v1_frame_proto_init() }
@@ -3634,6 +3932,8 @@ func file_magpie_v1_frame_proto_init() {
 		(*Frame_Served)(nil),
 		(*Frame_Unserve)(nil),
 		(*Frame_Unserved)(nil),
+		(*Frame_Presence)(nil),
+		(*Frame_Members)(nil),
 	}
 	file_magpie_v1_frame_proto_msgTypes[2].OneofWrappers = []any{}
 	file_magpie_v1_frame_proto_msgTypes[13].OneofWrappers = []any{
@@ -3651,22 +3951,22 @@ func file_magpie_v1_frame_proto_init() {
 		(*Message_Text)(nil),
 		(*Message_Bytes)(nil),
 	}
-	file_magpie_v1_frame_proto_msgTypes[26].OneofWrappers = []any{
+	file_magpie_v1_frame_proto_msgTypes[29].OneofWrappers = []any{
 		(*Call_Data)(nil),
 		(*Call_Text)(nil),
 		(*Call_Bytes)(nil),
 	}
-	file_magpie_v1_frame_proto_msgTypes[28].OneofWrappers = []any{
+	file_magpie_v1_frame_proto_msgTypes[31].OneofWrappers = []any{
 		(*Reply_Data)(nil),
 		(*Reply_Text)(nil),
 		(*Reply_Bytes)(nil),
 	}
-	file_magpie_v1_frame_proto_msgTypes[29].OneofWrappers = []any{
+	file_magpie_v1_frame_proto_msgTypes[32].OneofWrappers = []any{
 		(*Answer_Data)(nil),
 		(*Answer_Text)(nil),
 		(*Answer_Bytes)(nil),
 	}
-	file_magpie_v1_frame_proto_msgTypes[30].OneofWrappers = []any{
+	file_magpie_v1_frame_proto_msgTypes[33].OneofWrappers = []any{
 		(*Progress_Data)(nil),
 		(*Progress_Text)(nil),
 		(*Progress_Bytes)(nil),
@@ -3677,7 +3977,7 @@ func file_magpie_v1_frame_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_magpie_v1_frame_proto_rawDesc), len(file_magpie_v1_frame_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   46,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
