@@ -12,6 +12,7 @@
 //	several.go    calls that several sessions are asked
 //	handle.go     methods that the embedding program serves
 //	hooks.go      what the embedding program wants to be asked, and told
+//	presence.go   who is here
 //	credit.go     how many parts of a result may be sent ahead
 //	directory.go  which sessions a user has
 //	workers.go    where these run
@@ -29,6 +30,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/engine"
+	"github.com/magpie-bridge/magpie/internal/hub/presence"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -42,6 +44,7 @@ type Options struct {
 	MaxMessage    int // bytes of one message's payload; 0: 64 KiB
 	Calls         CallLimits
 	Hooks         Hooks
+	Presence      *presence.Registry // nil: no channel has presence. The hub closes it
 	Logger        *slog.Logger
 }
 
@@ -54,7 +57,8 @@ type Hub struct {
 	services  *services
 	lines     Lines // set once
 	directory *Directory
-	calls     *workers // run handlers
+	here      *presence.Node // this node's part of the presence; nil where there is none
+	calls     *workers       // run handlers
 	ctx       context.Context
 	cancel    context.CancelFunc // ends ctx, and with it the calls
 	workers   chan struct{}      // one place for each authentication under way
@@ -84,6 +88,7 @@ func New(opts Options) *Hub {
 		calls:     newWorkers(opts.Calls.Workers, opts.Calls.Waiting),
 		services:  newServices(opts.Calls.Waiting),
 		directory: newDirectory(opts.MaxPerUser),
+		here:      newHere(&opts),
 		ctx:       ctx,
 		cancel:    cancel,
 		hooks:     newHooking(opts.Hooks),
@@ -169,6 +174,7 @@ func (h *Hub) Draining() bool { return h.draining.Load() }
 func (h *Hub) Close() {
 	h.closed.Store(true)
 	h.cancel()
+	h.opts.Presence.Close()
 }
 
 // Watch lets w watch the channel on behalf of a principal, and returns the log to read.
@@ -189,6 +195,9 @@ func (h *Hub) Prepare(by *auth.Principal, name wire.ChannelName, ready func()) b
 // MaySubscribe checks the name and the principal's right to subscribe to it.
 func (h *Hub) MaySubscribe(by *auth.Principal, name wire.ChannelName) error {
 	if err := name.Check(); err != nil {
+		return err
+	}
+	if tells, err := h.mayFollow(by, name); tells {
 		return err
 	}
 	return by.May(auth.Subscribe, name)

@@ -7,6 +7,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/config"
 	"github.com/magpie-bridge/magpie/internal/engine/diskengine"
+	"github.com/magpie-bridge/magpie/internal/hub/presence"
 	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -92,6 +93,7 @@ func newOwnPrincipal() (*auth.Principal, error) {
 type rules struct {
 	retention channel.Retention
 	level     diskengine.Level
+	presence  bool
 	slow      session.SlowPolicy
 }
 
@@ -111,7 +113,12 @@ func newRules(cfg *config.Config) (func(wire.ChannelName) *rules, error) {
 		namespaces[i] = namespace{pattern, rulesOf(&ns)}
 	}
 	general := rulesOf(cfg.General())
+	telling := general
+	telling.level = diskengine.Memory // who is here is nothing that a restart leaves true
 	return func(name wire.ChannelName) *rules {
+		if presence.Tells(name) {
+			return &telling
+		}
 		for i := range namespaces {
 			if namespaces[i].pattern.Covers(name) {
 				return &namespaces[i].rules
@@ -136,8 +143,9 @@ func rulesOf(ns *config.Namespace) rules {
 			Window: channel.Window{Messages: int64(i.Messages), Age: i.Age},
 			Newest: ns.SlowConsumer == config.SlowLatest,
 		},
-		level: level,
-		slow:  session.SlowPolicy{Action: slowAction(ns.SlowConsumer), MaxLag: uint64(ns.LagBound())}, //nolint:gosec // not negative
+		level:    level,
+		presence: ns.Presence,
+		slow:     session.SlowPolicy{Action: slowAction(ns.SlowConsumer), MaxLag: uint64(ns.LagBound())}, //nolint:gosec // not negative
 	}
 }
 

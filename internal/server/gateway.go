@@ -107,12 +107,15 @@ func NewGateway(opts Options) (*Gateway, error) {
 		MaxPerUser:    cfg.Limits.SessionsPerUser,
 		Calls:         opts.Calls,
 		Hooks:         opts.Hooks,
+		Presence:      newPresence(cfg, of, g.engine, opts.Logger),
 		Logger:        opts.Logger,
 	})
 	if g.keeper, err = newKeeper(cfg, g.engine, g.budget, opts.Logger); err != nil {
+		g.hub.Close()
 		return nil, errors.Join(err, g.engine.Close(context.Background()))
 	}
 	if err := g.startLoops(of); err != nil {
+		g.hub.Close()
 		g.closeKeeper(context.Background())
 		return nil, errors.Join(err, g.engine.Close(context.Background()))
 	}

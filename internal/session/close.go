@@ -41,6 +41,7 @@ func (s *Session) depart(reason string) {
 	s.state = stateLeaving
 	s.dropCalls()
 	s.dropServing()
+	s.offline()
 	h := s.shard.settings.Hub
 	h.Directory().Leave(s.principal, s.place())
 	if h.Hooks().Disconnect != nil {

@@ -81,6 +81,7 @@ func (s *Session) welcome(requestID string) {
 		return
 	}
 	s.state = stateOpen
+	s.online()
 	_, resumed := s.shard.given[s.slot]
 	connected := &wire.Connected{
 		SessionID:         s.ID(),

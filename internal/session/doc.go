@@ -25,6 +25,7 @@
 //	subscribe.go  cursors opened and closed
 //	publish.go    messages on their way in
 //	history.go    pages of the past on their way out
+//	presence.go   pages of members, and the session as one of them
 //	call.go       calls, and the handlers that have them in hand
 //	cold.go       cursors that wait for the disk
 //	flush.go      the outbox and the cursors on their way out

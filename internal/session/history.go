@@ -6,11 +6,11 @@ import (
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
-// recall is one page of a channel's past on its way. As with a publish, the engine may be done before the session is.
+// recall is one page on its way, of a channel's past or of its members. As with a publish, the engine may be done before the session is.
 type recall struct {
 	session   *Session
 	requestID string
-	page      *wire.Page
+	page      wire.Body
 	err       error
 	turn      atomic.Bool
 }
@@ -24,16 +24,23 @@ func (s *Session) history(requestID string, b *wire.History) {
 }
 
 func (s *Session) recall(requestID string, b *wire.History) {
+	s.page(requestID, func(done func(wire.Body, error)) {
+		s.shard.settings.Hub.History(s.principal, b, func(page *wire.Page, err error) { done(page, err) })
+	})
+}
+
+// page has a page made, and answers with it.
+func (s *Session) page(requestID string, ask func(done func(wire.Body, error))) {
 	r := &recall{session: s, requestID: requestID}
 	s.inFlight += maxInFlight
-	s.shard.settings.Hub.History(s.principal, b, r.done)
+	ask(r.done)
 	if r.turn.Swap(true) { // done already, as with the memory engine
 		s.inFlight -= maxInFlight
 		r.answer()
 	}
 }
 
-func (r *recall) done(page *wire.Page, err error) {
+func (r *recall) done(page wire.Body, err error) {
 	r.page, r.err = page, err
 	if r.turn.Swap(true) {
 		r.session.shard.loop.Post(func() { r.session.resumeReading(r.answer) })

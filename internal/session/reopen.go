@@ -94,7 +94,7 @@ func (s *Session) reopen(name wire.ChannelName, from wire.Start, err error) {
 		s.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: name, Code: e.Code, Reason: e.Message}})
 		return
 	}
-	s.open("", t, t.log.Open(from))
+	s.open("", t, t.log.Open(from), nil)
 }
 
 // changed notes that what there is to keep of the session is another than is on disk.

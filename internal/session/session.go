@@ -205,6 +205,8 @@ func (s *Session) dispatch(requestID string, body wire.Body) {
 		s.publish(requestID, b)
 	case *wire.History:
 		s.history(requestID, b)
+	case *wire.Presence:
+		s.presence(requestID, b)
 	case *wire.Call:
 		s.call(requestID, b)
 	case *wire.Ping:
@@ -223,7 +225,7 @@ func (s *Session) dispatch(requestID string, body wire.Body) {
 	case *wire.Reply, *wire.Progress, *wire.Error:
 		s.answered(requestID, body)
 	default:
-		s.fail(requestID, wire.Errorf(wire.CodeInvalidArgument, "a frame of type %q is sent by the gateway only: expected connect, subscribe, unsubscribe, publish, history, call, serve, unserve or ping", body.Type()))
+		s.fail(requestID, wire.Errorf(wire.CodeInvalidArgument, "a frame of type %q is sent by the gateway only: expected connect, subscribe, unsubscribe, publish, history, presence, call, serve, unserve or ping", body.Type()))
 	}
 }
 

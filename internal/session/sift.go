@@ -57,6 +57,7 @@ func (sh *Shard) siftedTopic(s *Session, name wire.ChannelName, f channel.Filter
 		return nil, err
 	}
 	key.name = log.Name()
+	t.present = h.HasPresence(key.name)
 	t.log, t.sifted = log, &sifted{derived: derived, key: key}
 	derived.Watch(t.watch)
 	sh.sifted[key] = t
@@ -108,7 +109,7 @@ func (s *Session) seeksMatches(requestID string, t *topic, b *wire.Subscribe) bo
 	}
 	count := int(min(b.From.Last, uint64(maxLastMatches)))
 	later := ownSubscribe(b)
-	open := func() { s.open(requestID, t, t.log.OpenAt(t.sifted.derived.Last(count))) }
+	open := func() { s.open(requestID, t, t.log.OpenAt(t.sifted.derived.Last(count)), later.Info) }
 	known := t.sifted.derived.Cover(t.log.Head(), count, func() {
 		s.shard.loop.Post(func() {
 			holds := s.shard.holds(t)

@@ -100,7 +100,7 @@ func (p *steering) visit(s *Session) (cost int, rest bool) {
 	if !t.log.Seek(b.From, func(first wire.Offset) { sh.loop.Post(func() { p.found(s, t, first) }) }) {
 		return 0, true
 	}
-	s.open("", t, t.log.Open(b.From))
+	s.open("", t, t.log.Open(b.From), nil)
 	s.Flush()
 	p.counted.sessions++
 	return steerCost, false
@@ -133,7 +133,7 @@ func (p *steering) found(s *Session, t *topic, first wire.Offset) {
 		return
 	}
 	if s.Open() {
-		s.open("", t, t.log.OpenAt(first))
+		s.open("", t, t.log.OpenAt(first), nil)
 		s.Flush()
 		p.counted.sessions++
 	}

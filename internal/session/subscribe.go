@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/magpie-bridge/magpie/internal/channel"
@@ -32,17 +33,17 @@ func (s *Session) follow(requestID string, b *wire.Subscribe) {
 	}
 	if at >= 0 && b.From.Kind == wire.StartNow && s.subs[at].topic != t { // another filter, from the same place on
 		old := s.subs[at]
-		s.open(requestID, t, t.log.OpenAt(old.topic.cursors[old.index].next))
+		s.open(requestID, t, t.log.OpenAt(old.topic.cursors[old.index].next), b.Info)
 		return
 	}
 	if s.seeksMatches(requestID, t, b) || s.seeks(requestID, t, b) {
 		return
 	}
-	s.open(requestID, t, t.log.Open(b.From))
+	s.open(requestID, t, t.log.Open(b.From), b.Info)
 }
 
-// open puts a cursor where a subscription begins, and says so.
-func (s *Session) open(requestID string, t *topic, opening channel.Opening) {
+// open puts a cursor where a subscription begins, and says so. info is what the session says of itself to the members.
+func (s *Session) open(requestID string, t *topic, opening channel.Opening, info []byte) {
 	at := s.find(t.log.Name())
 	if at >= 0 && s.subs[at].topic != t {
 		s.drop(at) // another filter takes its place
@@ -71,6 +72,7 @@ func (s *Session) open(requestID string, t *topic, opening channel.Opening) {
 		Tail:      opening.Tail,
 		Recovered: opening.Recovered,
 	}})
+	s.entered(t, info)
 	if opening.Gap != nil {
 		s.gap(opening.Gap)
 	}
@@ -96,6 +98,7 @@ func (s *Session) waits(requestID string, b *wire.Subscribe) bool {
 // ownSubscribe copies what belongs to the decoder.
 func ownSubscribe(b *wire.Subscribe) *wire.Subscribe {
 	own := &wire.Subscribe{Channel: wire.ChannelName(strings.Clone(string(b.Channel))), From: b.From, Filter: strings.Clone(b.Filter)}
+	own.Info = bytes.Clone(b.Info)
 	own.From.Epoch = wire.Epoch(strings.Clone(string(b.From.Epoch)))
 	return own
 }
@@ -166,6 +169,7 @@ func (s *Session) drop(at int) {
 	if sub.topic.slow != nil {
 		sub.topic.slow.forget(s.slot)
 	}
+	s.left(sub.topic)
 	sh.Metrics.Subscriptions.Add(-1)
 	if len(sub.topic.cursors) == 0 {
 		sh.release(sub.topic)

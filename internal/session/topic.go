@@ -12,6 +12,7 @@ type topic struct {
 	cursors []cursor
 	sifted  *sifted   // what a filter lets through of it; nil: all
 	slow    *slowness // what becomes of cursors that fall behind; nil: nothing
+	present bool      // the subscribers are told of
 	pass    int       // the running pass has served cursors[:pass]
 	queued  bool      // in the shard's queue
 	again   bool      // another pass must follow this one

@@ -13,12 +13,13 @@
 // Whoever leaves is given a time of grace to come back, and only then it is told. In a large channel a message a second tells
 // of all that have come and gone. A node holds all its members by one lease; when that ends, they leave, and once.
 //
-//	registry.go  Registry: what is kept, and the goroutine that tells of it
-//	node.go      Node: the members that one node has
-//	room.go      the members of one channel, and what is to be told of them
-//	page.go      pages of them
-//	rows.go      members in the order of their sessions
-//	online.go    users
-//	event.go     the messages
-//	lease.go     who is alive among the nodes
+//	registry.go    Registry: what is kept, and the goroutine that tells of it
+//	node.go        Node: the members that one node has
+//	room.go        the members of one channel, and what is to be told of them
+//	page.go        pages of them
+//	rows.go        members in the order of their sessions
+//	online.go      users
+//	event.go       the messages
+//	departures.go  who may still come back
+//	lease.go       who is alive among the nodes
 package presence

@@ -17,6 +17,11 @@ const (
 	OnlinePrefix  = wire.SystemPrefix + "online."
 )
 
+// Tells reports whether a channel is one of those that tell of who is here.
+func Tells(name wire.ChannelName) bool {
+	return strings.HasPrefix(string(name), MembersPrefix) || strings.HasPrefix(string(name), OnlinePrefix)
+}
+
 const (
 	// Large is how many members a channel may have of which each is told by a message of its own.
 	Large = 1000
@@ -49,6 +54,7 @@ type Registry struct {
 	began time.Time
 	wake  chan struct{} // of the goroutine that tells
 	stop  chan struct{}
+	end   sync.Once // closes stop
 	done  sync.WaitGroup
 
 	mu      sync.Mutex // guards the fields below, and all rooms and users
@@ -94,7 +100,7 @@ func (r *Registry) Close() {
 	if r == nil {
 		return
 	}
-	close(r.stop)
+	r.end.Do(func() { close(r.stop) })
 	r.done.Wait()
 }
 
@@ -161,9 +167,10 @@ func (r *Registry) work() time.Duration {
 
 // list notes that a subject may have something to tell; mu is held.
 func (r *Registry) list(s subject, wake bool) {
-	if s.list(true) {
-		r.due = append(r.due, s)
+	if !s.list(true) {
+		return
 	}
+	r.due = append(r.due, s)
 	if wake {
 		r.rouse()
 	}

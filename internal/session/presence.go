@@ -1,0 +1,56 @@
+package session
+
+import (
+	"context"
+
+	"github.com/magpie-bridge/magpie/internal/hub/presence"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// presence asks for a page of a channel's members. As with a page of the past, nothing is read from the session until it is
+// there.
+func (s *Session) presence(requestID string, b *wire.Presence) {
+	h := s.shard.settings.Hub
+	later := *b
+	muster := func() {
+		s.page(requestID, func(done func(wire.Body, error)) {
+			h.Members(s.principal, &later, func(page *wire.Members, err error) { done(page, err) })
+		})
+	}
+	if h.Hooks().Subscribe == nil || h.MaySeeMembers(s.principal, later.Channel) != nil {
+		muster()
+		return
+	}
+	c := s.client()
+	s.screen(requestID, func(ctx context.Context) error {
+		return h.Hooks().Subscribe(ctx, c, presence.MembersPrefix+later.Channel)
+	}, muster)
+}
+
+// entered makes the session a member of a channel, or tells what else it says of itself there.
+func (s *Session) entered(t *topic, info []byte) {
+	if t.present {
+		s.shard.settings.Hub.Here().Enter(t.log.Name(), presence.Entrance{Session: s.ID(), Who: s.principal, At: s.place(), Info: info})
+	}
+}
+
+// left ends that.
+func (s *Session) left(t *topic) {
+	if t.present {
+		s.shard.settings.Hub.Here().Leave(t.log.Name(), s.ID(), s.place())
+	}
+}
+
+// online counts the session in among those of its user.
+func (s *Session) online() {
+	if h := s.shard.settings.Hub; h.TellsOnline() {
+		h.Here().Arrive(s.principal.UserID, s.ID())
+	}
+}
+
+// offline counts it out.
+func (s *Session) offline() {
+	if h := s.shard.settings.Hub; h.TellsOnline() {
+		h.Here().Depart(s.principal.UserID, s.ID())
+	}
+}
