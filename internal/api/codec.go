@@ -83,6 +83,8 @@ func (protobufCodec) Unmarshal(data []byte, message any) error {
 		return put(message, decoded)
 	case *wire.History:
 		return put(message, decoded)
+	case *wire.Presence:
+		return put(message, decoded)
 	case *wire.Call:
 		return put(message, decoded)
 	default:

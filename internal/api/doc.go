@@ -2,7 +2,7 @@
 // it, figures for Prometheus, and the console's page.
 //
 //	gateway.go        GatewayService over Connect, gRPC, gRPC-Web and JSON: who may call which of its methods
-//	publish.go        Broadcast and Send; Publish and History are the hub's
+//	publish.go        Broadcast and Send; Publish, History and Presence are the hub's
 //	call.go           Call
 //	channels.go       Channels
 //	sessions.go       Sessions, Disconnect, Subscribe and Unsubscribe

@@ -72,6 +72,7 @@ func (s *service) methods(options connect.HandlerOption) *http.ServeMux {
 	mount(mux, magpiev1connect.GatewayServiceBroadcastProcedure, s.broadcast, options)
 	mount(mux, magpiev1connect.GatewayServiceSendProcedure, s.send, options)
 	mount(mux, magpiev1connect.GatewayServiceHistoryProcedure, h.HistoryWait, options)
+	mount(mux, magpiev1connect.GatewayServicePresenceProcedure, h.MembersWait, options)
 	mount(mux, magpiev1connect.GatewayServiceCallProcedure, s.call, options)
 	mount(mux, magpiev1connect.GatewayServiceSubscriptionsProcedure, allowed(SubscriptionsRight, s.subscriptions), options)
 	mount(mux, magpiev1connect.GatewayServiceChannelsProcedure, allowed(ChannelsRight, s.channels), options)

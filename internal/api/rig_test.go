@@ -17,6 +17,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/engine"
 	"github.com/magpie-bridge/magpie/internal/hub"
+	"github.com/magpie-bridge/magpie/internal/hub/presence"
 	"github.com/magpie-bridge/magpie/internal/session"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -114,6 +115,7 @@ type rigOptions struct {
 	shards      int // of loops that do at once what they are asked
 	tracing     trace.TracerProvider
 	calls       []string // that the key may call
+	presence    bool     // of all channels
 	wrap        func(*recorder) engineOnly
 }
 
@@ -142,8 +144,14 @@ func newRig(t *testing.T, opts rigOptions) *rig {
 	if opts.wrap != nil {
 		beneath = opts.wrap(r.engine)
 	}
+	var here *presence.Registry
+	if opts.presence {
+		here = presence.New(presence.Options{Engine: memory, Covers: func(wire.ChannelName) bool { return true }})
+		t.Cleanup(here.Close)
+	}
 	r.hub = hub.New(hub.Options{
-		Engine: beneath, Authenticator: authenticator, NodeID: "n1", MaxMessage: opts.maxMessage,
+		Presence: here,
+		Engine:   beneath, Authenticator: authenticator, NodeID: "n1", MaxMessage: opts.maxMessage,
 		Logger: slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	for i := range opts.shards {

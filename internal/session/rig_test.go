@@ -16,6 +16,7 @@ import (
 	"github.com/magpie-bridge/magpie/internal/engine"
 	"github.com/magpie-bridge/magpie/internal/hub"
 	"github.com/magpie-bridge/magpie/internal/hub/keep"
+	"github.com/magpie-bridge/magpie/internal/hub/presence"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -36,6 +37,7 @@ type rigOptions struct {
 	wrap      func(engine.Engine) engine.Engine
 	keep      *keep.Options // nil: no session outlives its line
 	hooks     hub.Hooks
+	presence  func(wire.ChannelName) bool // which channels have it; nil: none
 }
 
 func newRig(t testing.TB, opts rigOptions) *rig {
@@ -58,7 +60,12 @@ func newRig(t testing.TB, opts rigOptions) *rig {
 	if opts.wrap != nil {
 		r.engine = opts.wrap(memory)
 	}
-	r.hub = hub.New(hub.Options{Engine: r.engine, Authenticator: tokens{}, NodeID: "n1", Hooks: opts.hooks})
+	var here *presence.Registry
+	if opts.presence != nil {
+		here = presence.New(presence.Options{Engine: memory, Covers: opts.presence, Online: true})
+		t.Cleanup(here.Close)
+	}
+	r.hub = hub.New(hub.Options{Engine: r.engine, Authenticator: tokens{}, NodeID: "n1", Hooks: opts.hooks, Presence: here})
 	opts.settings.Hub, opts.settings.Now = r.hub, clock.now
 	if opts.keep != nil {
 		opts.keep.Now = clock.now
@@ -203,7 +210,7 @@ func (tokens) Authenticate(_ context.Context, c auth.Credential) (*auth.Principa
 // principal may do everything that can be granted, but with channels whose first word is secret.
 func principal(user string) *auth.Principal {
 	may := []string{"a", "b", "c", "chat.>", "order.>", "t.*"}
-	rights, err := auth.NewRights(auth.Grants{Publish: may, Subscribe: may, Call: []string{">"}})
+	rights, err := auth.NewRights(auth.Grants{Publish: may, Subscribe: may, Call: []string{">"}, Presence: may})
 	if err != nil {
 		panic(err)
 	}

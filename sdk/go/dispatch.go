@@ -23,6 +23,8 @@ func (c *Client) dispatch(l *line, f *wire.Frame) {
 		c.onAnswer(f.RequestID, &answer)
 	case *wire.Page:
 		c.onAnswer(f.RequestID, keptPage(body))
+	case *wire.Members:
+		c.onAnswer(f.RequestID, keptMembers(body))
 	case *wire.Reply:
 		c.onAnswer(f.RequestID, keptReply(body))
 	case *wire.Progress:

@@ -7,7 +7,7 @@ import (
 )
 
 // positionsBytes bounds the positions of a connect frame, which has to fit into what the gateway accepts; it may be less.
-// Subscriptions that find no room are asked for one by one.
+// Subscriptions that find no room are asked for one by one, and those that say something of the client, to say it again.
 const positionsBytes = 32 << 10
 
 // resumption is what a connect frame says to go on with the session before; nil when there is none. The subscriptions
@@ -23,7 +23,7 @@ func (c *Client) resumption() *wire.Resume {
 	for name, s := range c.subscriptions {
 		p := s.cursor.place()
 		room -= len(name) + len(p.Epoch) + 64 // the rest is names of fields and an offset
-		s.carried = s.wasOpened && s.filter == "" && s.phase != phaseParked && room > 0 && len(r.Positions) < wire.MaxPositions
+		s.carried = s.wasOpened && s.filter == "" && s.info == nil && s.phase != phaseParked && room > 0 && len(r.Positions) < wire.MaxPositions
 		if s.carried {
 			r.Positions = append(r.Positions, wire.ChannelPosition{Channel: name, Position: p})
 		}

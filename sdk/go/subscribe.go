@@ -2,6 +2,7 @@ package magpieclient
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"sync"
@@ -19,6 +20,9 @@ type SubscribeOptions struct {
 	// Filter lets only some of the messages through, such as "level>=warn service=order-*"; the guide to filters has the
 	// language. Empty: all of them.
 	Filter string
+	// Info is what the client says of itself to the other members of the channel, where that has presence: a JSON value of
+	// at most 1 KiB.
+	Info json.RawMessage
 }
 
 // phase is where a subscription is in its life.
@@ -35,7 +39,8 @@ const (
 // the other methods for any.
 type Subscription struct {
 	client *Client
-	filter string // set once
+	filter string          // set once
+	info   json.RawMessage // told to the members of the channel; set once
 	queue  chan item
 	done   chan struct{} // closed with phaseEnded
 	opened chan struct{} // closed when the first subscribed has come, or with phaseEnded
@@ -63,8 +68,12 @@ func (c *Client) Subscribe(ctx context.Context, channel string, opts SubscribeOp
 	if err := name.Check(); err != nil {
 		return nil, errorOf(wire.AsError(err))
 	}
+	if len(opts.Info) > 0 && !json.Valid(opts.Info) || len(opts.Info) > wire.MaxInfoBytes {
+		return nil, errorf(wire.CodeInvalidArgument, "what is said of oneself is no JSON value of at most %d bytes", wire.MaxInfoBytes)
+	}
 	s := c.newSubscription(name, opts.From)
 	s.filter = opts.Filter
+	s.info = opts.Info
 	if err := c.register(s); err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", channel, err)
 	}
@@ -134,7 +143,7 @@ func (c *Client) open(s *Subscription) {
 	_, s.requestID = c.newID()
 	c.line.push(wire.Frame{
 		RequestID: s.requestID,
-		Body:      &wire.Subscribe{Channel: s.cursor.channel, From: s.cursor.start(), Filter: s.filter},
+		Body:      &wire.Subscribe{Channel: s.cursor.channel, From: s.cursor.start(), Filter: s.filter, Info: s.info},
 	})
 }
 

@@ -2,13 +2,14 @@ import { Caller, type CallOptions } from "./caller.js";
 import type { CloseReason } from "./close.js";
 import { Connection } from "./connection.js";
 import { MagpieError } from "./errors.js";
-import type { Frame, PageFrame, Publication, ReplyFrame, SubscribedFrame } from "./frames.js";
+import type { Frame, MembersFrame, PageFrame, Publication, ReplyFrame, SubscribedFrame } from "./frames.js";
 import { Historian, type HistoryOptions } from "./historian.js";
 import type { CallHandler } from "./incoming.js";
 import { Offers, type SubscriptionOffer } from "./offers.js";
 import { type ClientOptions, resolveOptions } from "./options.js";
 import type { Payload } from "./payload.js";
 import { type Position, sizeOf } from "./position.js";
+import { type PresenceOptions, Roster } from "./presence.js";
 import { type BatchResult, Publisher, type PublishResult } from "./publisher.js";
 import { RequestTable } from "./requests.js";
 import { Server } from "./server.js";
@@ -30,6 +31,7 @@ export class Client {
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #publisher: Publisher;
   readonly #historian: Historian;
+  readonly #roster: Roster;
   readonly #caller: Caller;
   readonly #server: Server;
   readonly #offers: Offers;
@@ -66,6 +68,7 @@ export class Client {
     this.#host = host;
     this.#publisher = new Publisher(this.#host, resolved.publishTimeoutMs);
     this.#historian = new Historian(this.#host, resolved.callTimeoutMs);
+    this.#roster = new Roster(this.#host, resolved.callTimeoutMs);
     this.#caller = new Caller(host, resolved.callTimeoutMs);
     this.#server = new Server(host);
     this.#offers = new Offers((frame, options) => this.#adopt(frame, options));
@@ -134,6 +137,19 @@ export class Client {
   }
 
   /**
+   * Tells who is in a channel: a page of the sessions that have subscribed it. `membersChannel(channel)`, subscribed from
+   * the page's position, tells what changes. It is asked for again when the line breaks.
+   */
+  presence(channel: string, options: PresenceOptions = {}): Promise<MembersFrame> {
+    return this.#roster.page(channel, options);
+  }
+
+  /** Reads one page of members after another. */
+  presencePages(channel: string, options: PresenceOptions = {}): AsyncGenerator<MembersFrame, void, undefined> {
+    return this.#roster.pages(channel, options);
+  }
+
+  /**
    * Calls a method and waits for its reply. Made while the line is on its way, the call waits for that; once sent, it is
    * never repeated.
    */
@@ -172,6 +188,7 @@ export class Client {
     for (const subscription of this.#subscriptions.values()) subscription.resume(resumed);
     this.#publisher.resume();
     this.#historian.resume();
+    this.#roster.resume();
     this.#server.resume();
     this.#caller.resume();
   }
@@ -183,10 +200,12 @@ export class Client {
     this.#server.suspend();
     this.#publisher.suspend();
     this.#historian.suspend();
+    this.#roster.suspend();
     if (this.#connection.state.kind === "closed") {
       const error = reason.error ?? new MagpieError("unavailable", `the line was closed: ${reason.reason}`);
       this.#publisher.fail(error);
       this.#historian.fail(error);
+      this.#roster.fail(error);
       this.#caller.fail(error);
     }
   }
@@ -214,6 +233,7 @@ export class Client {
       case "served":
       case "published":
       case "page":
+      case "members":
       case "reply":
       case "progress":
       case "error":

@@ -1,5 +1,5 @@
 import { Fields, FormatError, isObject } from "./fields.js";
-import type { AnswerBody, CallerBody, ErrorBody, Frame, HistoryMessage, Publication, PublishResultBody } from "./frames.js";
+import type { AnswerBody, CallerBody, ErrorBody, Frame, HistoryMessage, Member, Publication, PublishResultBody } from "./frames.js";
 import type { Json, Payload } from "./payload.js";
 import type { Position, Start } from "./position.js";
 
@@ -58,6 +58,7 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
     channel: f.text("channel"),
     from: readStart(f.fields("from")),
     filter: f.string("filter"),
+    info: f.json("info") ?? undefined,
   }),
   subscribed: (f, requestId) => ({
     type: "subscribed",
@@ -114,6 +115,22 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
     gap: optional(f.fields("gap"), readGap),
     messages: f.list("messages")?.map(readMessage) ?? [],
     next: optional(f.fields("next"), readPosition),
+  }),
+  presence: (f, requestId) => ({
+    type: "presence",
+    requestId,
+    channel: f.text("channel"),
+    limit: f.integer("limit") || undefined,
+    after: f.string("after") || undefined,
+  }),
+  members: (f, requestId) => ({
+    type: "members",
+    requestId,
+    channel: f.text("channel"),
+    position: readPosition(f.required("position")),
+    count: f.count("count"),
+    members: f.list("members")?.map(readMember) ?? [],
+    next: f.string("next"),
   }),
   call: (f, requestId) => ({
     type: "call",
@@ -180,6 +197,17 @@ function readMessage(f: Fields): HistoryMessage {
     tags: f.pairs("tags"),
     meta: f.pairs("meta"),
     ...readPayload(f),
+  };
+}
+
+function readMember(f: Fields): Member {
+  return {
+    userId: f.text("userId"),
+    sessionId: f.text("sessionId"),
+    device: f.string("device"),
+    nodeId: f.string("nodeId"),
+    since: f.integer("since"),
+    info: f.json("info") ?? undefined,
   };
 }
 

@@ -36,6 +36,8 @@ export interface SubscribeFrame {
   readonly channel: string;
   readonly from?: Start;
   readonly filter?: string;
+  /** What the client says of itself to the members of the channel. */
+  readonly info?: Json;
 }
 
 /** The answer to subscribe; the first message comes after its position. */
@@ -159,6 +161,42 @@ export interface PageFrame {
   readonly messages: readonly HistoryMessage[];
   /** Where the next page begins; absent at the end. */
   readonly next?: Position;
+}
+
+/** Asks for a page of the members of a channel. */
+export interface PresenceFrame {
+  readonly type: "presence";
+  readonly requestId?: string;
+  readonly channel: string;
+  readonly limit?: number;
+  /** The next of the page before. */
+  readonly after?: string;
+}
+
+/** A session that has subscribed a channel. */
+export interface Member {
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly device?: string;
+  readonly nodeId?: string;
+  /** Milliseconds since 1970. */
+  readonly since?: number;
+  /** What it says of itself. */
+  readonly info?: Json;
+}
+
+/** The answer to presence: members in the order of their session ids. */
+export interface MembersFrame {
+  readonly type: "members";
+  readonly requestId?: string;
+  readonly channel: string;
+  /** Of the channel that tells of the members, `sys.members.<channel>`: what comes behind it is not in the page yet. */
+  readonly position: Position;
+  /** How many members there are, on all pages. */
+  readonly count: number;
+  readonly members: readonly Member[];
+  /** What to ask for the next page with; absent at the end. */
+  readonly next?: string;
 }
 
 /** Asks a peer to run a method. */
@@ -305,6 +343,8 @@ export type Frame =
   | GapFrame
   | HistoryFrame
   | PageFrame
+  | PresenceFrame
+  | MembersFrame
   | CallFrame
   | ReplyFrame
   | ProgressFrame
@@ -328,6 +368,7 @@ type AnswerType =
   | "unsubscribed"
   | "published"
   | "page"
+  | "members"
   | "reply"
   | "progress"
   | "served"

@@ -4,6 +4,7 @@
  *
  * - client.ts: the face of the package; connection.ts, line.ts: the line and its successors
  * - subscription.ts, cursor.ts: exactly-once delivery; publisher.ts: retried publishes; historian.ts: the past;
+ *   presence.ts: who is here;
  *   repeater.ts: what both repeat
  * - caller.ts: calls; server.ts, service.ts, incoming.ts: the calls of others; offers.ts: what the gateway opens unasked
  * - frames.ts, codec.ts, fields.ts: what crosses the line; close.ts, errors.ts: how things end
@@ -27,6 +28,7 @@ export { type SubscriptionOffer } from "./offers.js";
 export { type ClientOptions, type TokenSource } from "./options.js";
 export { type Json, type JsonObject, type Pairs, type Payload } from "./payload.js";
 export { type Position, type Start } from "./position.js";
+export { membersChannel, onlineChannel, type PresenceOptions } from "./presence.js";
 export { type BatchResult, maxPendingPublishes, type PublishResult } from "./publisher.js";
 export { type Handling, type ServeOptions, type Service } from "./service.js";
 export { type Unlisten } from "./signal.js";

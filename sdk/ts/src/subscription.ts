@@ -2,6 +2,7 @@ import type { CancelTimer, Clock } from "./clock.js";
 import { Cursor } from "./cursor.js";
 import { MagpieError } from "./errors.js";
 import type { Answer, Frame, GapFrame, MessageFrame, SubscribedFrame, UnsubscribedFrame } from "./frames.js";
+import type { Json } from "./payload.js";
 import { type Position, sizeOf, type Start } from "./position.js";
 import type { RequestTable } from "./requests.js";
 
@@ -14,6 +15,8 @@ export interface SubscribeOptions {
   readonly from?: Start;
   /** Which messages are wanted, in the gateway's filter language. */
   readonly filter?: string;
+  /** What the client says of itself to the other members of the channel, where that has presence. */
+  readonly info?: Json;
   /** Takes each message once, in offset order. */
   onMessage(message: MessageFrame): void;
   /** Hears of messages that cannot be delivered any more. */
@@ -78,10 +81,15 @@ export class Subscription {
     }
   }
 
+  // A resumed session does not know what the client says with each subscribe.
+  get #resumable(): boolean {
+    return this.options.filter === undefined && this.options.info === undefined;
+  }
+
   /** Gives the position to be sent with the connect frame, if there is room for it. For the client. */
   carry(room: number): Position | undefined {
     const { position } = this.#cursor;
-    this.#carried = position !== undefined && this.options.filter === undefined && sizeOf(this.channel, position) <= room;
+    this.#carried = position !== undefined && this.#resumable && sizeOf(this.channel, position) <= room;
     return this.#carried ? position : undefined;
   }
 
@@ -98,7 +106,8 @@ export class Subscription {
       this.#answered(answer);
     });
     const from = this.#cursor.position ?? this.options.from;
-    this.host.send({ type: "subscribe", requestId, channel: this.channel, from, filter: this.options.filter });
+    const { filter, info } = this.options;
+    this.host.send({ type: "subscribe", requestId, channel: this.channel, from, filter, info });
   }
 
   /** Begins with what the gateway opened unasked. For the client. */

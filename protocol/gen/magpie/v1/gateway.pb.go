@@ -2135,10 +2135,11 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x18\n" +
 	"\aservers\x18\x02 \x01(\x03R\aservers\x12\x1b\n" +
 	"\tin_flight\x18\x03 \x01(\x03R\binFlight\x12\x16\n" +
-	"\x06queued\x18\x04 \x01(\x03R\x06queued2\xc6\x06\n" +
+	"\x06queued\x18\x04 \x01(\x03R\x06queued2\x8b\a\n" +
 	"\x0eGatewayService\x12@\n" +
 	"\aPublish\x12\x19.magpie.v1.PublishRequest\x1a\x1a.magpie.v1.PublishResponse\x12@\n" +
-	"\aHistory\x12\x19.magpie.v1.HistoryRequest\x1a\x1a.magpie.v1.HistoryResponse\x12R\n" +
+	"\aHistory\x12\x19.magpie.v1.HistoryRequest\x1a\x1a.magpie.v1.HistoryResponse\x12C\n" +
+	"\bPresence\x12\x1a.magpie.v1.PresenceRequest\x1a\x1b.magpie.v1.PresenceResponse\x12R\n" +
 	"\rSubscriptions\x12\x1f.magpie.v1.SubscriptionsRequest\x1a .magpie.v1.SubscriptionsResponse\x12F\n" +
 	"\tBroadcast\x12\x1b.magpie.v1.BroadcastRequest\x1a\x1c.magpie.v1.BroadcastResponse\x127\n" +
 	"\x04Send\x12\x16.magpie.v1.SendRequest\x1a\x17.magpie.v1.SendResponse\x127\n" +
@@ -2202,8 +2203,10 @@ var file_magpie_v1_gateway_proto_goTypes = []any{
 	(*Start)(nil),                 // 33: magpie.v1.Start
 	(*PublishRequest)(nil),        // 34: magpie.v1.PublishRequest
 	(*HistoryRequest)(nil),        // 35: magpie.v1.HistoryRequest
-	(*PublishResponse)(nil),       // 36: magpie.v1.PublishResponse
-	(*HistoryResponse)(nil),       // 37: magpie.v1.HistoryResponse
+	(*PresenceRequest)(nil),       // 36: magpie.v1.PresenceRequest
+	(*PublishResponse)(nil),       // 37: magpie.v1.PublishResponse
+	(*HistoryResponse)(nil),       // 38: magpie.v1.HistoryResponse
+	(*PresenceResponse)(nil),      // 39: magpie.v1.PresenceResponse
 }
 var file_magpie_v1_gateway_proto_depIdxs = []int32{
 	2,  // 0: magpie.v1.SubscriptionsResponse.subscriptions:type_name -> magpie.v1.SubscriptionLag
@@ -2223,30 +2226,32 @@ var file_magpie_v1_gateway_proto_depIdxs = []int32{
 	23, // 14: magpie.v1.NodeResponse.methods:type_name -> magpie.v1.MethodInfo
 	34, // 15: magpie.v1.GatewayService.Publish:input_type -> magpie.v1.PublishRequest
 	35, // 16: magpie.v1.GatewayService.History:input_type -> magpie.v1.HistoryRequest
-	0,  // 17: magpie.v1.GatewayService.Subscriptions:input_type -> magpie.v1.SubscriptionsRequest
-	3,  // 18: magpie.v1.GatewayService.Broadcast:input_type -> magpie.v1.BroadcastRequest
-	5,  // 19: magpie.v1.GatewayService.Send:input_type -> magpie.v1.SendRequest
-	7,  // 20: magpie.v1.GatewayService.Call:input_type -> magpie.v1.CallRequest
-	9,  // 21: magpie.v1.GatewayService.Channels:input_type -> magpie.v1.ChannelsRequest
-	12, // 22: magpie.v1.GatewayService.Sessions:input_type -> magpie.v1.SessionsRequest
-	15, // 23: magpie.v1.GatewayService.Disconnect:input_type -> magpie.v1.DisconnectRequest
-	17, // 24: magpie.v1.GatewayService.Subscribe:input_type -> magpie.v1.SubscribeRequest
-	19, // 25: magpie.v1.GatewayService.Unsubscribe:input_type -> magpie.v1.UnsubscribeRequest
-	21, // 26: magpie.v1.GatewayService.Node:input_type -> magpie.v1.NodeRequest
-	36, // 27: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
-	37, // 28: magpie.v1.GatewayService.History:output_type -> magpie.v1.HistoryResponse
-	1,  // 29: magpie.v1.GatewayService.Subscriptions:output_type -> magpie.v1.SubscriptionsResponse
-	4,  // 30: magpie.v1.GatewayService.Broadcast:output_type -> magpie.v1.BroadcastResponse
-	6,  // 31: magpie.v1.GatewayService.Send:output_type -> magpie.v1.SendResponse
-	8,  // 32: magpie.v1.GatewayService.Call:output_type -> magpie.v1.CallResponse
-	10, // 33: magpie.v1.GatewayService.Channels:output_type -> magpie.v1.ChannelsResponse
-	13, // 34: magpie.v1.GatewayService.Sessions:output_type -> magpie.v1.SessionsResponse
-	16, // 35: magpie.v1.GatewayService.Disconnect:output_type -> magpie.v1.DisconnectResponse
-	18, // 36: magpie.v1.GatewayService.Subscribe:output_type -> magpie.v1.SubscribeResponse
-	20, // 37: magpie.v1.GatewayService.Unsubscribe:output_type -> magpie.v1.UnsubscribeResponse
-	22, // 38: magpie.v1.GatewayService.Node:output_type -> magpie.v1.NodeResponse
-	27, // [27:39] is the sub-list for method output_type
-	15, // [15:27] is the sub-list for method input_type
+	36, // 17: magpie.v1.GatewayService.Presence:input_type -> magpie.v1.PresenceRequest
+	0,  // 18: magpie.v1.GatewayService.Subscriptions:input_type -> magpie.v1.SubscriptionsRequest
+	3,  // 19: magpie.v1.GatewayService.Broadcast:input_type -> magpie.v1.BroadcastRequest
+	5,  // 20: magpie.v1.GatewayService.Send:input_type -> magpie.v1.SendRequest
+	7,  // 21: magpie.v1.GatewayService.Call:input_type -> magpie.v1.CallRequest
+	9,  // 22: magpie.v1.GatewayService.Channels:input_type -> magpie.v1.ChannelsRequest
+	12, // 23: magpie.v1.GatewayService.Sessions:input_type -> magpie.v1.SessionsRequest
+	15, // 24: magpie.v1.GatewayService.Disconnect:input_type -> magpie.v1.DisconnectRequest
+	17, // 25: magpie.v1.GatewayService.Subscribe:input_type -> magpie.v1.SubscribeRequest
+	19, // 26: magpie.v1.GatewayService.Unsubscribe:input_type -> magpie.v1.UnsubscribeRequest
+	21, // 27: magpie.v1.GatewayService.Node:input_type -> magpie.v1.NodeRequest
+	37, // 28: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
+	38, // 29: magpie.v1.GatewayService.History:output_type -> magpie.v1.HistoryResponse
+	39, // 30: magpie.v1.GatewayService.Presence:output_type -> magpie.v1.PresenceResponse
+	1,  // 31: magpie.v1.GatewayService.Subscriptions:output_type -> magpie.v1.SubscriptionsResponse
+	4,  // 32: magpie.v1.GatewayService.Broadcast:output_type -> magpie.v1.BroadcastResponse
+	6,  // 33: magpie.v1.GatewayService.Send:output_type -> magpie.v1.SendResponse
+	8,  // 34: magpie.v1.GatewayService.Call:output_type -> magpie.v1.CallResponse
+	10, // 35: magpie.v1.GatewayService.Channels:output_type -> magpie.v1.ChannelsResponse
+	13, // 36: magpie.v1.GatewayService.Sessions:output_type -> magpie.v1.SessionsResponse
+	16, // 37: magpie.v1.GatewayService.Disconnect:output_type -> magpie.v1.DisconnectResponse
+	18, // 38: magpie.v1.GatewayService.Subscribe:output_type -> magpie.v1.SubscribeResponse
+	20, // 39: magpie.v1.GatewayService.Unsubscribe:output_type -> magpie.v1.UnsubscribeResponse
+	22, // 40: magpie.v1.GatewayService.Node:output_type -> magpie.v1.NodeResponse
+	28, // [28:41] is the sub-list for method output_type
+	15, // [15:28] is the sub-list for method input_type
 	15, // [15:15] is the sub-list for extension type_name
 	15, // [15:15] is the sub-list for extension extendee
 	0,  // [0:15] is the sub-list for field type_name

@@ -39,6 +39,8 @@ const (
 	GatewayServicePublishProcedure = "/magpie.v1.GatewayService/Publish"
 	// GatewayServiceHistoryProcedure is the fully-qualified name of the GatewayService's History RPC.
 	GatewayServiceHistoryProcedure = "/magpie.v1.GatewayService/History"
+	// GatewayServicePresenceProcedure is the fully-qualified name of the GatewayService's Presence RPC.
+	GatewayServicePresenceProcedure = "/magpie.v1.GatewayService/Presence"
 	// GatewayServiceSubscriptionsProcedure is the fully-qualified name of the GatewayService's
 	// Subscriptions RPC.
 	GatewayServiceSubscriptionsProcedure = "/magpie.v1.GatewayService/Subscriptions"
@@ -72,6 +74,8 @@ type GatewayServiceClient interface {
 	Publish(context.Context, *connect.Request[v1.PublishRequest]) (*connect.Response[v1.PublishResponse], error)
 	// History reads a page of what a channel keeps.
 	History(context.Context, *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error)
+	// Presence makes a page of the members of a channel. It takes the right to see its presence.
+	Presence(context.Context, *connect.Request[v1.PresenceRequest]) (*connect.Response[v1.PresenceResponse], error)
 	// Subscriptions tells which subscriptions are behind their channels, on the node that is asked. It takes the right to
 	// call sys.subscriptions.
 	Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error)
@@ -120,6 +124,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			httpClient,
 			baseURL+GatewayServiceHistoryProcedure,
 			connect.WithSchema(gatewayServiceMethods.ByName("History")),
+			connect.WithClientOptions(opts...),
+		),
+		presence: connect.NewClient[v1.PresenceRequest, v1.PresenceResponse](
+			httpClient,
+			baseURL+GatewayServicePresenceProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Presence")),
 			connect.WithClientOptions(opts...),
 		),
 		subscriptions: connect.NewClient[v1.SubscriptionsRequest, v1.SubscriptionsResponse](
@@ -189,6 +199,7 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 type gatewayServiceClient struct {
 	publish       *connect.Client[v1.PublishRequest, v1.PublishResponse]
 	history       *connect.Client[v1.HistoryRequest, v1.HistoryResponse]
+	presence      *connect.Client[v1.PresenceRequest, v1.PresenceResponse]
 	subscriptions *connect.Client[v1.SubscriptionsRequest, v1.SubscriptionsResponse]
 	broadcast     *connect.Client[v1.BroadcastRequest, v1.BroadcastResponse]
 	send          *connect.Client[v1.SendRequest, v1.SendResponse]
@@ -209,6 +220,11 @@ func (c *gatewayServiceClient) Publish(ctx context.Context, req *connect.Request
 // History calls magpie.v1.GatewayService.History.
 func (c *gatewayServiceClient) History(ctx context.Context, req *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error) {
 	return c.history.CallUnary(ctx, req)
+}
+
+// Presence calls magpie.v1.GatewayService.Presence.
+func (c *gatewayServiceClient) Presence(ctx context.Context, req *connect.Request[v1.PresenceRequest]) (*connect.Response[v1.PresenceResponse], error) {
+	return c.presence.CallUnary(ctx, req)
 }
 
 // Subscriptions calls magpie.v1.GatewayService.Subscriptions.
@@ -267,6 +283,8 @@ type GatewayServiceHandler interface {
 	Publish(context.Context, *connect.Request[v1.PublishRequest]) (*connect.Response[v1.PublishResponse], error)
 	// History reads a page of what a channel keeps.
 	History(context.Context, *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error)
+	// Presence makes a page of the members of a channel. It takes the right to see its presence.
+	Presence(context.Context, *connect.Request[v1.PresenceRequest]) (*connect.Response[v1.PresenceResponse], error)
 	// Subscriptions tells which subscriptions are behind their channels, on the node that is asked. It takes the right to
 	// call sys.subscriptions.
 	Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error)
@@ -311,6 +329,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		GatewayServiceHistoryProcedure,
 		svc.History,
 		connect.WithSchema(gatewayServiceMethods.ByName("History")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServicePresenceHandler := connect.NewUnaryHandler(
+		GatewayServicePresenceProcedure,
+		svc.Presence,
+		connect.WithSchema(gatewayServiceMethods.ByName("Presence")),
 		connect.WithHandlerOptions(opts...),
 	)
 	gatewayServiceSubscriptionsHandler := connect.NewUnaryHandler(
@@ -379,6 +403,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServicePublishHandler.ServeHTTP(w, r)
 		case GatewayServiceHistoryProcedure:
 			gatewayServiceHistoryHandler.ServeHTTP(w, r)
+		case GatewayServicePresenceProcedure:
+			gatewayServicePresenceHandler.ServeHTTP(w, r)
 		case GatewayServiceSubscriptionsProcedure:
 			gatewayServiceSubscriptionsHandler.ServeHTTP(w, r)
 		case GatewayServiceBroadcastProcedure:
@@ -414,6 +440,10 @@ func (UnimplementedGatewayServiceHandler) Publish(context.Context, *connect.Requ
 
 func (UnimplementedGatewayServiceHandler) History(context.Context, *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.History is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Presence(context.Context, *connect.Request[v1.PresenceRequest]) (*connect.Response[v1.PresenceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Presence is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) Subscriptions(context.Context, *connect.Request[v1.SubscriptionsRequest]) (*connect.Response[v1.SubscriptionsResponse], error) {
