@@ -12,7 +12,7 @@ import (
 
 // newHere begins a new incarnation of the node.
 func newHere(opts *Options) *presence.Node {
-	return opts.Presence.Node(presence.Lease{Node: opts.NodeID, Incarnation: uint64(time.Now().UnixMilli())}) //nolint:gosec // after 1970
+	return opts.Presence.Node(presence.Lease{Node: opts.NodeID, Incarnation: uint64(time.Now().UnixMilli())})
 }
 
 // Here is this node's part of who is here; nil where no channel has presence.

@@ -30,7 +30,7 @@ func TestPageAndWhatFollows(t *testing.T) {
 }
 
 func testPageAndWhatFollows(t *testing.T, r *rig) {
-	rng := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test
+	rng := rand.New(rand.NewPCG(3, 4))
 	members := map[wire.SessionID]bool{}
 	var mu sync.Mutex // guards pages
 	var pages []*wire.Members

@@ -49,7 +49,7 @@ func (m *room) enter(r *Registry, l *Lease, e Entrance) {
 		member = m.rows.find(e.Session)
 	}
 	member.who, member.lease, member.leaves = e.Who, l, 0
-	member.slot, member.loop = e.At.Slot, uint16(e.At.Loop) //nolint:gosec // a node has few loops
+	member.slot, member.loop = e.At.Slot, uint16(e.At.Loop)
 	if len(e.Info) > 0 && (member.info == nil || *member.info != string(e.Info)) {
 		member.info = new(string(e.Info))
 		member.set(news, true)

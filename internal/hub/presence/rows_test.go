@@ -12,7 +12,7 @@ import (
 
 // Rows are tried at random beside a map.
 func TestRows(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	rng := rand.New(rand.NewPCG(1, 2))
 	var l rows
 	model := map[wire.SessionID]bool{}
 	for step := range 60_000 {
