@@ -79,6 +79,7 @@ func (b *Subscribe) fields(c coder) {
 	c.text(at(1, "channel"), (*string)(&b.Channel))
 	startOf(c, at(2, "from"), &b.From)
 	c.text(at(3, "filter"), &b.Filter)
+	c.table(at(4, "positions"), (*positions)(&b.Positions))
 }
 
 // startOf shows a start that may be missing, and refuses one that says nothing, or too much.
@@ -140,6 +141,7 @@ func (b *Subscribed) fields(c coder) {
 	c.record(at(2, "position"), &b.Position, true)
 	c.number(at(3, "tail").always(), (*uint64)(&b.Tail))
 	c.flag(at(4, "recovered").always(), &b.Recovered)
+	c.text(at(5, "pattern"), (*string)(&b.Pattern))
 }
 
 // Type is TypeUnsubscribe.

@@ -156,11 +156,12 @@ type Connected struct {
 	MaxSubscriptions  int64
 }
 
-// Subscribe opens a cursor over a channel, or moves the one the session has there.
+// Subscribe opens a cursor over a channel, or moves the one the session has there; or cursors over the channels of a pattern.
 type Subscribe struct {
-	Channel ChannelName
-	From    Start
-	Filter  string
+	Channel   ChannelName // or a pattern
+	From      Start
+	Filter    string
+	Positions []ChannelPosition // of channels of the pattern, which do not begin at From
 }
 
 // Subscribed answers Subscribe.
@@ -169,6 +170,7 @@ type Subscribed struct {
 	Position  Position // delivery starts after it
 	Tail      Offset   // the newest offset at that time
 	Recovered bool
+	Pattern   ChannelName // by which the channel has joined; empty: the client named it
 }
 
 // Unsubscribe closes a cursor.

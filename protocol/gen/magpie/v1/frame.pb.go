@@ -1023,13 +1023,17 @@ func (x *Limits) GetSubscriptions() int64 {
 	return 0
 }
 
-// Subscribe opens a cursor over a channel, or moves the one this session has there.
+// Subscribe opens a cursor over a channel, or moves the one this session has there; or cursors over all channels that a
+// pattern stands for.
 type Subscribe struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A name, or a pattern: * stands for any one word, a last > for one word or more.
+	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
 	// Absent: from now.
-	From          *Start `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
-	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	From   *Start `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// With a pattern: where channels begin that do not begin at from.
+	Positions     map[string]*Position `protobuf:"bytes,4,rep,name=positions,proto3" json:"positions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1085,6 +1089,13 @@ func (x *Subscribe) GetFilter() string {
 	return ""
 }
 
+func (x *Subscribe) GetPositions() map[string]*Position {
+	if x != nil {
+		return x.Positions
+	}
+	return nil
+}
+
 // Subscribed answers subscribe and precedes the first message of the subscription.
 type Subscribed struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1094,7 +1105,9 @@ type Subscribed struct {
 	// The newest offset when the subscription was opened.
 	Tail uint64 `protobuf:"varint,3,opt,name=tail,proto3" json:"tail,omitempty"`
 	// True when from was a position and every message after it will be delivered.
-	Recovered     bool `protobuf:"varint,4,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	Recovered bool `protobuf:"varint,4,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	// The pattern by which the channel has joined, unasked.
+	Pattern       string `protobuf:"bytes,5,opt,name=pattern,proto3" json:"pattern,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1155,6 +1168,13 @@ func (x *Subscribed) GetRecovered() bool {
 		return x.Recovered
 	}
 	return false
+}
+
+func (x *Subscribed) GetPattern() string {
+	if x != nil {
+		return x.Pattern
+	}
+	return ""
 }
 
 // Unsubscribe closes the cursor.
@@ -3301,17 +3321,22 @@ const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\x06Limits\x12\x1f\n" +
 	"\vframe_bytes\x18\x01 \x01(\x03R\n" +
 	"frameBytes\x12$\n" +
-	"\rsubscriptions\x18\x02 \x01(\x03R\rsubscriptions\"c\n" +
+	"\rsubscriptions\x18\x02 \x01(\x03R\rsubscriptions\"\xf9\x01\n" +
 	"\tSubscribe\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12$\n" +
 	"\x04from\x18\x02 \x01(\v2\x10.magpie.v1.StartR\x04from\x12\x16\n" +
-	"\x06filter\x18\x03 \x01(\tR\x06filter\"\x89\x01\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12A\n" +
+	"\tpositions\x18\x04 \x03(\v2#.magpie.v1.Subscribe.PositionsEntryR\tpositions\x1aQ\n" +
+	"\x0ePositionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
+	"\x05value\x18\x02 \x01(\v2\x13.magpie.v1.PositionR\x05value:\x028\x01\"\xa3\x01\n" +
 	"\n" +
 	"Subscribed\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12/\n" +
 	"\bposition\x18\x02 \x01(\v2\x13.magpie.v1.PositionR\bposition\x12\x12\n" +
 	"\x04tail\x18\x03 \x01(\x04R\x04tail\x12\x1c\n" +
-	"\trecovered\x18\x04 \x01(\bR\trecovered\"'\n" +
+	"\trecovered\x18\x04 \x01(\bR\trecovered\x12\x18\n" +
+	"\apattern\x18\x05 \x01(\tR\apattern\"'\n" +
 	"\vUnsubscribe\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\"T\n" +
 	"\fUnsubscribed\x12\x18\n" +
@@ -3490,7 +3515,7 @@ func file_magpie_v1_frame_proto_rawDescGZIP() []byte {
 	return file_magpie_v1_frame_proto_rawDescData
 }
 
-var file_magpie_v1_frame_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_magpie_v1_frame_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_magpie_v1_frame_proto_goTypes = []any{
 	(*Frame)(nil),           // 0: magpie.v1.Frame
 	(*Position)(nil),        // 1: magpie.v1.Position
@@ -3530,14 +3555,15 @@ var file_magpie_v1_frame_proto_goTypes = []any{
 	(*Pong)(nil),            // 35: magpie.v1.Pong
 	(*Goodbye)(nil),         // 36: magpie.v1.Goodbye
 	nil,                     // 37: magpie.v1.Resume.PositionsEntry
-	nil,                     // 38: magpie.v1.Publication.TagsEntry
-	nil,                     // 39: magpie.v1.Publication.MetaEntry
-	nil,                     // 40: magpie.v1.PublishRequest.TagsEntry
-	nil,                     // 41: magpie.v1.PublishRequest.MetaEntry
-	nil,                     // 42: magpie.v1.Message.TagsEntry
-	nil,                     // 43: magpie.v1.Message.MetaEntry
-	nil,                     // 44: magpie.v1.Call.MetaEntry
-	nil,                     // 45: magpie.v1.Reply.MetaEntry
+	nil,                     // 38: magpie.v1.Subscribe.PositionsEntry
+	nil,                     // 39: magpie.v1.Publication.TagsEntry
+	nil,                     // 40: magpie.v1.Publication.MetaEntry
+	nil,                     // 41: magpie.v1.PublishRequest.TagsEntry
+	nil,                     // 42: magpie.v1.PublishRequest.MetaEntry
+	nil,                     // 43: magpie.v1.Message.TagsEntry
+	nil,                     // 44: magpie.v1.Message.MetaEntry
+	nil,                     // 45: magpie.v1.Call.MetaEntry
+	nil,                     // 46: magpie.v1.Reply.MetaEntry
 }
 var file_magpie_v1_frame_proto_depIdxs = []int32{
 	3,  // 0: magpie.v1.Frame.connect:type_name -> magpie.v1.Connect
@@ -3572,34 +3598,36 @@ var file_magpie_v1_frame_proto_depIdxs = []int32{
 	7,  // 29: magpie.v1.Connected.heartbeat:type_name -> magpie.v1.Heartbeat
 	8,  // 30: magpie.v1.Connected.limits:type_name -> magpie.v1.Limits
 	2,  // 31: magpie.v1.Subscribe.from:type_name -> magpie.v1.Start
-	1,  // 32: magpie.v1.Subscribed.position:type_name -> magpie.v1.Position
-	38, // 33: magpie.v1.Publication.tags:type_name -> magpie.v1.Publication.TagsEntry
-	39, // 34: magpie.v1.Publication.meta:type_name -> magpie.v1.Publication.MetaEntry
-	40, // 35: magpie.v1.PublishRequest.tags:type_name -> magpie.v1.PublishRequest.TagsEntry
-	41, // 36: magpie.v1.PublishRequest.meta:type_name -> magpie.v1.PublishRequest.MetaEntry
-	13, // 37: magpie.v1.PublishRequest.messages:type_name -> magpie.v1.Publication
-	1,  // 38: magpie.v1.PublishResponse.position:type_name -> magpie.v1.Position
-	16, // 39: magpie.v1.PublishResponse.results:type_name -> magpie.v1.PublishResult
-	1,  // 40: magpie.v1.PublishResult.position:type_name -> magpie.v1.Position
-	33, // 41: magpie.v1.PublishResult.error:type_name -> magpie.v1.Error
-	42, // 42: magpie.v1.Message.tags:type_name -> magpie.v1.Message.TagsEntry
-	43, // 43: magpie.v1.Message.meta:type_name -> magpie.v1.Message.MetaEntry
-	1,  // 44: magpie.v1.PositionUpdate.position:type_name -> magpie.v1.Position
-	2,  // 45: magpie.v1.HistoryRequest.from:type_name -> magpie.v1.Start
-	19, // 46: magpie.v1.HistoryResponse.gap:type_name -> magpie.v1.Gap
-	17, // 47: magpie.v1.HistoryResponse.messages:type_name -> magpie.v1.Message
-	1,  // 48: magpie.v1.HistoryResponse.next:type_name -> magpie.v1.Position
-	44, // 49: magpie.v1.Call.meta:type_name -> magpie.v1.Call.MetaEntry
-	27, // 50: magpie.v1.Call.caller:type_name -> magpie.v1.Caller
-	45, // 51: magpie.v1.Reply.meta:type_name -> magpie.v1.Reply.MetaEntry
-	29, // 52: magpie.v1.Reply.answers:type_name -> magpie.v1.Answer
-	33, // 53: magpie.v1.Answer.error:type_name -> magpie.v1.Error
-	1,  // 54: magpie.v1.Resume.PositionsEntry.value:type_name -> magpie.v1.Position
-	55, // [55:55] is the sub-list for method output_type
-	55, // [55:55] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	38, // 32: magpie.v1.Subscribe.positions:type_name -> magpie.v1.Subscribe.PositionsEntry
+	1,  // 33: magpie.v1.Subscribed.position:type_name -> magpie.v1.Position
+	39, // 34: magpie.v1.Publication.tags:type_name -> magpie.v1.Publication.TagsEntry
+	40, // 35: magpie.v1.Publication.meta:type_name -> magpie.v1.Publication.MetaEntry
+	41, // 36: magpie.v1.PublishRequest.tags:type_name -> magpie.v1.PublishRequest.TagsEntry
+	42, // 37: magpie.v1.PublishRequest.meta:type_name -> magpie.v1.PublishRequest.MetaEntry
+	13, // 38: magpie.v1.PublishRequest.messages:type_name -> magpie.v1.Publication
+	1,  // 39: magpie.v1.PublishResponse.position:type_name -> magpie.v1.Position
+	16, // 40: magpie.v1.PublishResponse.results:type_name -> magpie.v1.PublishResult
+	1,  // 41: magpie.v1.PublishResult.position:type_name -> magpie.v1.Position
+	33, // 42: magpie.v1.PublishResult.error:type_name -> magpie.v1.Error
+	43, // 43: magpie.v1.Message.tags:type_name -> magpie.v1.Message.TagsEntry
+	44, // 44: magpie.v1.Message.meta:type_name -> magpie.v1.Message.MetaEntry
+	1,  // 45: magpie.v1.PositionUpdate.position:type_name -> magpie.v1.Position
+	2,  // 46: magpie.v1.HistoryRequest.from:type_name -> magpie.v1.Start
+	19, // 47: magpie.v1.HistoryResponse.gap:type_name -> magpie.v1.Gap
+	17, // 48: magpie.v1.HistoryResponse.messages:type_name -> magpie.v1.Message
+	1,  // 49: magpie.v1.HistoryResponse.next:type_name -> magpie.v1.Position
+	45, // 50: magpie.v1.Call.meta:type_name -> magpie.v1.Call.MetaEntry
+	27, // 51: magpie.v1.Call.caller:type_name -> magpie.v1.Caller
+	46, // 52: magpie.v1.Reply.meta:type_name -> magpie.v1.Reply.MetaEntry
+	29, // 53: magpie.v1.Reply.answers:type_name -> magpie.v1.Answer
+	33, // 54: magpie.v1.Answer.error:type_name -> magpie.v1.Error
+	1,  // 55: magpie.v1.Resume.PositionsEntry.value:type_name -> magpie.v1.Position
+	1,  // 56: magpie.v1.Subscribe.PositionsEntry.value:type_name -> magpie.v1.Position
+	57, // [57:57] is the sub-list for method output_type
+	57, // [57:57] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_magpie_v1_frame_proto_init() }
@@ -3677,7 +3705,7 @@ func file_magpie_v1_frame_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_magpie_v1_frame_proto_rawDesc), len(file_magpie_v1_frame_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   46,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
