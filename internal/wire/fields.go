@@ -37,7 +37,7 @@ func (b *ChannelPosition) fields(c coder) {
 }
 
 func (b *Position) fields(c coder) {
-	c.text(at(1, "epoch"), (*string)(&b.Epoch))
+	c.text(at(1, "epoch").always(), (*string)(&b.Epoch))
 	c.number(at(2, "offset").always(), (*uint64)(&b.Offset))
 }
 

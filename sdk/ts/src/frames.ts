@@ -29,13 +29,15 @@ export interface ConnectedFrame {
   readonly limits?: { readonly frameBytes?: number; readonly subscriptions?: number };
 }
 
-/** Opens a cursor over a channel. */
+/** Opens a cursor over a channel, or over each channel that a pattern stands for. */
 export interface SubscribeFrame {
   readonly type: "subscribe";
   readonly requestId?: string;
   readonly channel: string;
   readonly from?: Start;
   readonly filter?: string;
+  /** With a pattern: where channels begin that do not begin at `from`. */
+  readonly positions?: Readonly<Record<string, Position>>;
 }
 
 /** The answer to subscribe; the first message comes after its position. */
@@ -46,6 +48,8 @@ export interface SubscribedFrame {
   readonly position: Position;
   readonly tail: number;
   readonly recovered: boolean;
+  /** The pattern by which the channel has joined, unasked. */
+  readonly pattern?: string;
 }
 
 /** Closes the cursor. */
