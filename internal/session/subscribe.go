@@ -10,6 +10,10 @@ import (
 // subscribe opens a cursor, or moves the one that the session has in this channel. The answer is in the outbox before
 // the cursor can deliver anything.
 func (s *Session) subscribe(requestID string, b *wire.Subscribe) {
+	if b.Channel.IsPattern() {
+		s.subscribePattern(requestID, b)
+		return
+	}
 	if !s.screenSubscribe(requestID, b) {
 		s.follow(requestID, b)
 	}
@@ -41,8 +45,14 @@ func (s *Session) follow(requestID string, b *wire.Subscribe) {
 	s.open(requestID, t, t.log.Open(b.From))
 }
 
-// open puts a cursor where a subscription begins, and says so.
+// open puts a cursor where a subscription begins that the client has asked for by its name, and says so.
 func (s *Session) open(requestID string, t *topic, opening channel.Opening) {
+	s.claim(t.log.Name())
+	s.start(requestID, "", t, opening)
+}
+
+// start puts a cursor where a subscription begins, and says so. pattern is by what the channel has joined.
+func (s *Session) start(requestID string, pattern wire.ChannelName, t *topic, opening channel.Opening) {
 	at := s.find(t.log.Name())
 	if at >= 0 && s.subs[at].topic != t {
 		s.drop(at) // another filter takes its place
@@ -70,6 +80,7 @@ func (s *Session) open(requestID string, t *topic, opening channel.Opening) {
 		Position:  opening.Position,
 		Tail:      opening.Tail,
 		Recovered: opening.Recovered,
+		Pattern:   pattern,
 	}})
 	if opening.Gap != nil {
 		s.gap(opening.Gap)
@@ -118,6 +129,10 @@ func (s *Session) resumeReading(do func()) {
 
 // unsubscribe closes a cursor; nothing of the channel follows the answer.
 func (s *Session) unsubscribe(requestID string, b *wire.Unsubscribe) {
+	if b.Channel.IsPattern() {
+		s.unsubscribePattern(requestID, b)
+		return
+	}
 	at := s.find(b.Channel)
 	if at < 0 {
 		if err := b.Channel.Check(); err != nil {
@@ -128,6 +143,9 @@ func (s *Session) unsubscribe(requestID string, b *wire.Unsubscribe) {
 		return
 	}
 	name := s.subs[at].topic.log.Name()
+	if s.yield(requestID, name) {
+		return
+	}
 	s.drop(at)
 	s.changed()
 	s.send(&wire.Frame{RequestID: requestID, Body: &wire.Unsubscribed{Channel: name}})
@@ -152,6 +170,7 @@ func (s *Session) find(name wire.ChannelName) int {
 func (s *Session) drop(at int) {
 	sh := s.shard
 	sub := s.subs[at]
+	s.left(sub.topic.log.Name())
 	last := len(s.subs) - 1
 	if at != last {
 		s.subs[at] = s.subs[last]
@@ -174,6 +193,7 @@ func (s *Session) drop(at int) {
 
 // dropAll removes every subscription.
 func (s *Session) dropAll() {
+	s.dropPatterns()
 	for len(s.subs) > 0 {
 		s.drop(len(s.subs) - 1)
 	}

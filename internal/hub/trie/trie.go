@@ -109,14 +109,25 @@ func discount[V comparable](values map[V]int, value V) map[V]int {
 	return values
 }
 
-func (n *node[V]) empty() bool { return n.words == nil && n.any == nil && n.rest == nil && n.ends == nil }
+func (n *node[V]) empty() bool {
+	return n.words == nil && n.any == nil && n.rest == nil && n.ends == nil
+}
 
 // Empty reports whether nothing is held.
 func (t *Trie[V]) Empty() bool { return t.root.empty() }
 
 // Match calls found for each value and each pattern that stands for the name and has it: a value under several such
-// patterns comes several times.
-func (t *Trie[V]) Match(name wire.ChannelName, found func(V)) { t.root.match(string(name), found) }
+// patterns comes several times. A wildcard in the place of the first word does not stand for the gateway's own names.
+func (t *Trie[V]) Match(name wire.ChannelName, found func(V)) {
+	if strings.HasPrefix(string(name), wire.SystemPrefix) {
+		word, rest, _ := strings.Cut(string(name), ".")
+		if own := t.root.words[word]; own != nil {
+			own.match(rest, found)
+		}
+		return
+	}
+	t.root.match(string(name), found)
+}
 
 func (n *node[V]) match(name string, found func(V)) {
 	for value := range n.rest {
