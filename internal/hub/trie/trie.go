@@ -119,11 +119,9 @@ func (t *Trie[V]) Empty() bool { return t.root.empty() }
 // Match calls found for each value and each pattern that stands for the name and has it: a value under several such
 // patterns comes several times. A wildcard in the place of the first word does not stand for the gateway's own names.
 func (t *Trie[V]) Match(name wire.ChannelName, found func(V)) {
-	if strings.HasPrefix(string(name), wire.SystemPrefix) {
-		word, rest, _ := strings.Cut(string(name), ".")
-		if own := t.root.words[word]; own != nil {
-			own.match(rest, found)
-		}
+	if word, _, _ := strings.Cut(string(name), "."); word+"." == wire.SystemPrefix {
+		own := node[V]{words: t.root.words}
+		own.match(string(name), found)
 		return
 	}
 	t.root.match(string(name), found)
