@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -206,52 +207,94 @@ func (x *expansion) open(j *joining) {
 		return
 	}
 	at, h := s.find(j.name), x.joined[j.name]
-	if h != nil && slices.Contains(h.by, j.pattern) {
-		if len(h.by) == 1 && !h.own && j.given {
-			x.place(j)
-		}
-		return
-	}
-	if at < 0 {
+	switch {
+	case at < 0:
 		x.place(j)
-		return
+	case h == nil || !slices.Contains(h.by, j.pattern):
+		x.holds(j.pattern, at, true)
+		t := s.subs[at].topic
+		s.send(&wire.Frame{Body: &wire.Subscribed{
+			Channel:  t.log.Name(),
+			Position: wire.Position{Epoch: t.log.Epoch(), Offset: s.next(at) - 1}, // the cursor stays where it is
+			Tail:     t.log.Tail(),
+			Pattern:  j.pattern.text,
+		}})
+	case h.own || h.by[0] != j.pattern: // where it begins, and what it shows, is another's to say
+	case j.given:
+		x.place(j)
+	default:
+		x.refilter(j.name, h)
 	}
-	x.holds(j.pattern, at, true)
-	t := s.subs[at].topic
-	after := t.cursors[s.subs[at].index].next - 1
-	s.send(&wire.Frame{Body: &wire.Subscribed{
-		Channel:  t.log.Name(),
-		Position: wire.Position{Epoch: t.log.Epoch(), Offset: after}, // the cursor stays where it is
-		Tail:     t.log.Tail(),
-		Pattern:  j.pattern.text,
-	}})
 }
 
-// place opens the cursor of a channel that nothing else holds.
+// place opens the cursor of a channel that nothing else holds, or moves it.
 func (x *expansion) place(j *joining) {
 	s := x.session
 	if limit := s.shard.settings.MaxSubscriptions; s.find(j.name) < 0 && len(s.subs) >= limit {
 		x.refuse(j, wire.Errorf(wire.CodeResourceExhausted, "pattern %s: this session has %d subscriptions, which is its limit", j.pattern.text, limit))
 		return
 	}
-	t, err := s.shard.topic(s, j.name)
+	t, err := j.pattern.topic(j.name)
 	if err != nil {
 		x.refuse(j, err)
 		return
 	}
-	if !t.log.Seek(j.from, func(first wire.Offset) { s.shard.loop.Post(func() { x.found(j, t, first) }) }) {
+	opening, known := s.shard.locate(t, j.from, func(opening func() channel.Opening) { x.found(j, t, opening) })
+	if !known {
 		x.busy = true
 		return
 	}
-	s.start("", j.pattern.text, t, t.log.Open(j.from))
+	s.start("", j.pattern.text, t, opening)
 	x.holds(j.pattern, s.find(j.name), false)
 }
 
+// topic returns the loop's view of a channel as the pattern shows it.
+func (p *pattern) topic(name wire.ChannelName) (*topic, error) {
+	b := p.frame
+	b.Channel = name
+	return p.of.session.topicOf(&b)
+}
+
+// refilter has a channel shown as the first of the patterns shows it that hold it, unless the client has it by its name. The
+// cursor goes on from where it is.
+func (x *expansion) refilter(name wire.ChannelName, h *holding) {
+	s := x.session
+	if h.own {
+		return
+	}
+	at := s.find(name)
+	t, err := h.by[0].topic(name)
+	if at < 0 || err != nil || s.subs[at].topic == t {
+		return
+	}
+	s.start("", h.by[0].text, t, t.log.OpenAt(s.next(at)))
+}
+
+// next is what the cursor of a subscription is to deliver next.
+func (s *Session) next(at int) wire.Offset { return s.subs[at].topic.cursors[s.subs[at].index].next }
+
+// locate finds where a subscription begins. If that has to be looked up, found is called on the loop.
+func (sh *Shard) locate(t *topic, from wire.Start, found func(func() channel.Opening)) (opening channel.Opening, known bool) {
+	later := func(opening func() channel.Opening) { sh.loop.Post(func() { found(opening) }) }
+	if t.sifted != nil && from.Kind == wire.StartLast && from.Last > 0 {
+		count := int(min(from.Last, uint64(maxLastMatches)))
+		newest := func() channel.Opening { return t.log.OpenAt(t.sifted.derived.Last(count)) }
+		if !t.sifted.derived.Cover(t.log.Head(), count, func() { later(newest) }) {
+			return opening, false
+		}
+		return newest(), true
+	}
+	if !t.log.Seek(from, func(first wire.Offset) { later(func() channel.Opening { return t.log.OpenAt(first) }) }) {
+		return opening, false
+	}
+	return t.log.Open(from), true
+}
+
 // found goes on with a channel whose beginning had to be looked up.
-func (x *expansion) found(j *joining, t *topic, first wire.Offset) {
+func (x *expansion) found(j *joining, t *topic, opening func() channel.Opening) {
 	s := x.session
 	x.busy = false
-	current := s.shard.topics[j.name] == t
+	current := s.shard.holds(t)
 	switch {
 	case s.state != stateOpen || j.pattern.ended:
 	case !current: // the last of its subscribers has left meanwhile
@@ -260,7 +303,7 @@ func (x *expansion) found(j *joining, t *topic, first wire.Offset) {
 	case s.find(j.name) >= 0: // the client was quicker
 		x.open(j)
 	default:
-		s.start("", j.pattern.text, t, t.log.OpenAt(first))
+		s.start("", j.pattern.text, t, opening())
 		x.holds(j.pattern, s.find(j.name), false)
 	}
 	if current && len(t.cursors) == 0 {

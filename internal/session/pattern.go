@@ -60,6 +60,10 @@ func (s *Session) subscribePattern(requestID string, b *wire.Subscribe) {
 		s.fail(requestID, wire.Errorf(wire.CodeInvalidArgument, "channel: %v", err))
 		return
 	}
+	if err := s.checkFilter(b.Filter); err != nil {
+		s.fail(requestID, err)
+		return
+	}
 	x := s.shard.expansionOf(s)
 	p := x.patterns[b.Channel]
 	known := p != nil
@@ -131,11 +135,13 @@ func (x *expansion) end(p *pattern) {
 		if i < 0 {
 			continue
 		}
-		if h.by = slices.Delete(h.by, i, i+1); len(h.by) > 0 {
-			continue
-		}
-		delete(x.joined, name)
-		if !h.own {
+		switch h.by = slices.Delete(h.by, i, i+1); {
+		case len(h.by) > 0:
+			x.refilter(name, h)
+		case h.own:
+			delete(x.joined, name)
+		default:
+			delete(x.joined, name)
 			x.session.drop(x.session.find(name))
 		}
 	}
@@ -192,6 +198,7 @@ func (s *Session) yield(requestID string, name wire.ChannelName) bool {
 	h.own = false
 	s.changed()
 	s.send(&wire.Frame{RequestID: requestID, Body: &wire.Unsubscribed{Channel: name}})
+	x.refilter(name, h)
 	return true
 }
 

@@ -170,7 +170,6 @@ func (s *Session) find(name wire.ChannelName) int {
 func (s *Session) drop(at int) {
 	sh := s.shard
 	sub := s.subs[at]
-	s.left(sub.topic.log.Name())
 	last := len(s.subs) - 1
 	if at != last {
 		s.subs[at] = s.subs[last]
