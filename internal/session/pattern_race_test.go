@@ -133,7 +133,7 @@ func raceOfPatterns(t *testing.T, wrap func(engine.Engine) engine.Engine) error 
 		if !l.wanted {
 			l.toggle()
 		}
-		l.client.rest()
+		l.rest()
 	}
 	r.settle()
 	var failures []error

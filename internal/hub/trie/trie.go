@@ -74,11 +74,11 @@ func (t *Trie[V]) Remove(pattern wire.ChannelName, value V) { t.root.remove(stri
 func (n *node[V]) remove(pattern string, value V) {
 	word, after, more := strings.Cut(pattern, ".")
 	next := n.words[word]
-	switch {
-	case word == wire.AnyRest:
+	switch word {
+	case wire.AnyRest:
 		n.rest = discount(n.rest, value)
 		return
-	case word == wire.AnyWord:
+	case wire.AnyWord:
 		next = n.any
 	}
 	if next == nil {
