@@ -57,6 +57,12 @@ func (p Pattern) Covers(name wire.ChannelName) bool {
 	return false
 }
 
+// Expands reports whether a channel belongs to those that the pattern stands for in a subscription, or in a grant: as with
+// [Pattern.Covers], but a wildcard in the place of the first word does not stand for the gateway's own names.
+func (p Pattern) Expands(name wire.ChannelName) bool {
+	return p.Covers(name) && (!p.beginsWild() || !isSystem(string(name)))
+}
+
 // String shows the pattern as it was written.
 func (p Pattern) String() string { return strings.Join(p.words, ".") }
 

@@ -135,12 +135,8 @@ func (r *Rights) allow(action Action, name string) bool {
 	if _, ok := list.names[name]; ok {
 		return true
 	}
-	system := isSystem(name)
 	for _, pattern := range list.wildcards {
-		if system && pattern.beginsWild() {
-			continue
-		}
-		if pattern.Covers(wire.ChannelName(name)) {
+		if pattern.Expands(wire.ChannelName(name)) {
 			return true
 		}
 	}

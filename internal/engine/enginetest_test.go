@@ -14,4 +14,5 @@ func TestMemory(t *testing.T) {
 	}
 	enginetest.Run(t, open)
 	enginetest.RunList(t, open)
+	enginetest.RunAnnounce(t, open)
 }

@@ -20,6 +20,7 @@ type ListQuery struct {
 	After wire.ChannelName            // only those whose names come after it
 	Limit int                         // how many at most; 1 or more
 	Match func(wire.ChannelName) bool // only those; nil: all
+	Names bool                        // nothing but their names
 }
 
 // Listing is a page of channels.
@@ -80,7 +81,9 @@ func (s *Selection) Listing(info func(wire.ChannelName) (ChannelInfo, bool)) Lis
 	s.cut()
 	page := Listing{More: s.more, Total: s.total}
 	for _, name := range s.names {
-		if i, ok := info(name); ok {
+		if s.query.Names {
+			page.Channels = append(page.Channels, ChannelInfo{Name: name})
+		} else if i, ok := info(name); ok {
 			page.Channels = append(page.Channels, i)
 		}
 	}

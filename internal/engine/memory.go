@@ -33,6 +33,8 @@ type MemoryOptions struct {
 // Memory is the engine whose logs live in this process alone. A message is as durable as the process: a restart
 // begins every channel anew, under a new epoch.
 type Memory struct {
+	Herald
+
 	opts     MemoryOptions
 	seed     maphash.Seed
 	shards   [mapShards]mapShard
@@ -49,8 +51,9 @@ type mapShard struct {
 }
 
 var (
-	_ Engine = (*Memory)(nil)
-	_ Lister = (*Memory)(nil)
+	_ Engine    = (*Memory)(nil)
+	_ Lister    = (*Memory)(nil)
+	_ Announcer = (*Memory)(nil)
 )
 
 // NewMemory starts a memory engine; [Memory.Close] ends it.
@@ -166,6 +169,7 @@ func (e *Memory) open(name wire.ChannelName) (*channel.Log, error) {
 		name = wire.ChannelName(strings.Clone(string(name)))
 		log = e.opts.Space.NewLog(name, NewEpoch(), e.opts.Retention(name))
 		s.logs[name] = log
+		e.Appeared(name) // below the lock: nobody finds it before
 	}
 	return log, nil
 }

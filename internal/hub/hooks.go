@@ -106,12 +106,13 @@ func (h *Hub) Departed(c Client, reason string) {
 	})
 }
 
-// FinishHooks waits until no hook runs any more, or ctx ends.
+// FinishHooks waits until no hook runs any more, and nobody lists channels for a pattern, or ctx ends.
 func (h *Hub) FinishHooks(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
 		h.hooks.asking.wait()
 		h.hooks.telling.wait()
+		h.following.expanding.wait()
 		close(done)
 	}()
 	select {

@@ -6,6 +6,7 @@
 //	broadcast.go  one message for several channels
 //	history.go    pages of what the engine keeps
 //	list.go       pages of the channels there are
+//	patterns.go   channels found by patterns, and told of when they appear
 //	call.go       calls on their way to whoever answers them
 //	exchange.go   what passes between a caller and a callee
 //	services.go   methods that sessions serve, and what waits for them
@@ -18,6 +19,7 @@
 //	workers.go    where these run
 //	metrics.go    what is counted
 //	keep/         sessions that outlive their lines
+//	trie/         patterns found by the names they stand for
 package hub
 
 import (
@@ -63,6 +65,7 @@ type Hub struct {
 	cancel    context.CancelFunc // ends ctx, and with it the calls
 	workers   chan struct{}      // one place for each authentication under way
 	hooks     *hooking
+	following following
 	draining  atomic.Bool
 	closed    atomic.Bool
 
@@ -84,7 +87,8 @@ func New(opts Options) *Hub {
 	}
 	opts.Calls = opts.Calls.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Hub{
+	h := &Hub{
+		following: following{expanding: newWorkers(expandWorkers, expandsWaiting)},
 		calls:     newWorkers(opts.Calls.Workers, opts.Calls.Waiting),
 		services:  newServices(opts.Calls.Waiting),
 		directory: newDirectory(opts.MaxPerUser),
@@ -97,6 +101,10 @@ func New(opts Options) *Hub {
 		methods:   builtin(),
 		workers:   make(chan struct{}, maxAuthentications),
 	}
+	if announcer, ok := opts.Engine.(engine.Announcer); ok {
+		announcer.Announce(h.appeared)
+	}
+	return h
 }
 
 // NodeID names this node.

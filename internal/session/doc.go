@@ -23,6 +23,9 @@
 //	resume.go     sessions that go on on another line
 //	reopen.go     their subscriptions, and what is written down of sessions
 //	subscribe.go  cursors opened and closed
+//	pattern.go    patterns, and who holds which channel
+//	expand.go     the channels of patterns on their way to be joined
+//	revive.go     the patterns of resumed sessions
 //	publish.go    messages on their way in
 //	history.go    pages of the past on their way out
 //	presence.go   pages of members, and the session as one of them

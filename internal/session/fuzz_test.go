@@ -37,17 +37,21 @@ func FuzzFrames(f *testing.F) {
 			user = nil
 		}
 		c := r.open(user)
+		rests := func() bool {
+			x := r.shard.expansions[c.s.slot]
+			return c.s.state != stateAuthenticating && (x == nil || x.listings == 0)
+		}
 		c.line.room = max(room%500, 0)
 		c.tell(strings.Split(text, "\n")...)
 		for range 10_000 {
-			r.await("a worker looks at the token", func() bool { return c.s.state != stateAuthenticating })
+			r.await("a worker looks at the token, or for channels", rests)
 			if !c.line.owing {
 				break
 			}
 			c.take(1 + max(room%5000, 0))
 		}
 		c.take(endless)
-		r.await("a worker looks at the token", func() bool { return c.s.state != stateAuthenticating })
+		r.await("a worker looks at the token, or for channels", rests)
 		c.hear()
 		if c.line.owing || len(c.line.got) != c.read || len(c.pending) > 0 && !c.s.Closing() {
 			t.Errorf("owing %t, %d bytes of a frame, %d frames not read", c.line.owing, len(c.line.got)-c.read, len(c.pending))

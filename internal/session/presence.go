@@ -27,15 +27,15 @@ func (s *Session) presence(requestID string, b *wire.Presence) {
 	}, muster)
 }
 
-// entered makes the session a member of a channel, or tells what else it says of itself there.
-func (s *Session) entered(t *topic, info []byte) {
+// joinMembers makes the session a member of a channel, or tells what else it says of itself there.
+func (s *Session) joinMembers(t *topic, info []byte) {
 	if t.present {
 		s.shard.settings.Hub.Here().Enter(t.log.Name(), presence.Entrance{Session: s.ID(), Who: s.principal, At: s.place(), Info: info})
 	}
 }
 
-// left ends that.
-func (s *Session) left(t *topic) {
+// leaveMembers ends that.
+func (s *Session) leaveMembers(t *topic) {
 	if t.present {
 		s.shard.settings.Hub.Here().Leave(t.log.Name(), s.ID(), s.place())
 	}

@@ -13,7 +13,9 @@ const reopenAtOnce = 32
 // client, so that whatever it asks for comes after.
 type reopening struct {
 	session  *Session
-	channels []wire.ChannelName // that are left
+	channels []wire.ChannelName        // that are left
+	patterns []wire.ChannelName        // that the session had
+	joined   map[wire.ChannelName]bool // which of the channels it had by patterns alone
 	from     map[wire.ChannelName]wire.Start
 	refused  map[wire.ChannelName]error // by a hook
 	asked    int                        // the first so many of these have been asked for
@@ -67,10 +69,12 @@ func (r *reopening) end() {
 	delete(s.shard.reopening, s.slot)
 	s.inFlight -= maxInFlight
 	s.Flush()
+	s.catchUp()
 }
 
 // resumeReopening goes on when the line has room again.
 func (s *Session) resumeReopening() {
+	s.resumeJoining()
 	if len(s.shard.reopening) == 0 {
 		return
 	}
@@ -94,7 +98,7 @@ func (s *Session) reopen(name wire.ChannelName, from wire.Start, err error) {
 		s.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: name, Code: e.Code, Reason: e.Message}})
 		return
 	}
-	s.open("", t, t.log.Open(from), nil)
+	s.restart(t, t.log.Open(from))
 }
 
 // changed notes that what there is to keep of the session is another than is on disk.

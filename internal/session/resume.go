@@ -1,7 +1,6 @@
 package session
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -192,20 +191,22 @@ func (w *resumption) loaded(kept keep.Session, ok bool) {
 // positions for: what was subscribed at the last moment may not have been written down.
 func (s *Session) goOn(w *resumption, kept keep.Session) {
 	sh := s.shard
-	r := &reopening{session: s, channels: kept.Channels, from: make(map[wire.ChannelName]wire.Start, len(w.positions))}
+	r := &reopening{session: s, from: make(map[wire.ChannelName]wire.Start, len(w.positions))}
 	known := make(map[wire.ChannelName]bool, len(kept.Channels))
 	for _, name := range kept.Channels {
-		known[name] = true
+		if known[name] = true; name.IsPattern() {
+			r.patterns = append(r.patterns, name)
+		} else {
+			r.channels = append(r.channels, name)
+		}
 	}
 	for _, p := range w.positions {
 		r.from[p.Channel] = wire.Start{Kind: wire.StartPosition, Epoch: p.Position.Epoch, Offset: p.Position.Offset}
-		if !known[p.Channel] {
-			r.channels = append(r.channels, p.Channel)
-		}
 	}
 	sh.given[s.slot], sh.reopening[s.slot] = w.id, r
 	s.inFlight += maxInFlight // nothing is read until all are open
 	s.welcome(w.requestID)
+	r.revive(kept.Joined, known, w.positions)
 	if sh.settings.Hub.Hooks().Subscribe != nil {
 		r.screen()
 		return
@@ -230,13 +231,26 @@ func (s *Session) retire(resumable bool) {
 // remains is what there is to keep of the session.
 func (s *Session) remains() keep.Session {
 	kept := keep.Session{ID: s.ID(), User: s.principal.UserID, Channels: make([]wire.ChannelName, 0, len(s.subs))}
+	x := s.shard.expansions[s.slot]
 	for i := range s.subs {
-		if t := s.subs[i].topic; t.sifted == nil { // a client asks for what it filters itself, from its position on
-			kept.Channels = append(kept.Channels, t.log.Name())
+		t := s.subs[i].topic
+		name := t.log.Name()
+		switch own := !x.alone(name); { // a client asks for what it filters itself, from its position on
+		case own && t.sifted == nil:
+			kept.Channels = append(kept.Channels, name)
+		case x.kept(name):
+			kept.Joined = append(kept.Joined, name)
 		}
 	}
+	kept.Channels = append(kept.Channels, x.keptPatterns()...)
 	if r := s.shard.reopening[s.slot]; r != nil {
-		kept.Channels = slices.Concat(kept.Channels, r.channels)
+		for _, name := range r.channels {
+			if r.joined[name] {
+				kept.Joined = append(kept.Joined, name)
+			} else {
+				kept.Channels = append(kept.Channels, name)
+			}
+		}
 	}
 	return kept
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/hub/keep"
+	"github.com/magpie-bridge/magpie/internal/hub/trie"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -54,6 +55,11 @@ type Shard struct {
 	reopening map[uint32]*reopening     // by slot
 	unsaved   map[uint32]struct{}       // the slots of sessions that have changed; nil when nothing is saved
 
+	// What sessions have of patterns: see pattern.go and expand.go.
+	expansions map[uint32]*expansion // by slot
+	patterns   trie.Trie[*pattern]
+	arrivals   arrivals
+
 	mu    sync.Mutex // guards dirty
 	dirty []*topic   // whose tail has moved
 
@@ -94,6 +100,7 @@ func NewShard(settings Settings, loop Loop, index int) *Shard {
 	}
 	sh.began = sh.settings.Now()
 	sh.newRoster(settings.Keeper)
+	sh.expansions = make(map[uint32]*expansion)
 	return sh
 }
 

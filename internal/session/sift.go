@@ -28,15 +28,29 @@ func (s *Session) topicOf(b *wire.Subscribe) (*topic, error) {
 	if b.Filter == "" {
 		return s.shard.topic(s, b.Channel)
 	}
-	settings := &s.shard.settings
-	if settings.Filter == nil {
-		return nil, wire.Errorf(wire.CodeUnimplemented, "filters are not served by this gateway: leave out \"filter\" and choose from the messages yourself")
-	}
-	f, err := settings.Filter(b.Filter)
+	f, err := s.filterOf(b.Filter)
 	if err != nil {
 		return nil, err
 	}
 	return s.shard.siftedTopic(s, b.Channel, f)
+}
+
+// filterOf compiles the text of a filter.
+func (s *Session) filterOf(text string) (channel.Filter, error) {
+	settings := &s.shard.settings
+	if settings.Filter == nil {
+		return nil, wire.Errorf(wire.CodeUnimplemented, "filters are not served by this gateway: leave out \"filter\" and choose from the messages yourself")
+	}
+	return settings.Filter(text)
+}
+
+// checkFilter reports what is wrong with the text of a filter.
+func (s *Session) checkFilter(text string) error {
+	if text == "" {
+		return nil
+	}
+	_, err := s.filterOf(text)
+	return err
 }
 
 func (sh *Shard) siftedTopic(s *Session, name wire.ChannelName, f channel.Filter) (*topic, error) {

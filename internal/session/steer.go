@@ -38,6 +38,7 @@ func Unsubscribe(ctx context.Context, shards []*Shard, target Target, name wire.
 				return len(s.subs), false
 			}
 			s.drop(at)
+			s.left(name)
 			s.changed()
 			s.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: name, Code: wire.CodeCanceled, Reason: reason}})
 			s.Flush()

@@ -11,6 +11,10 @@ import (
 // subscribe opens a cursor, or moves the one that the session has in this channel. The answer is in the outbox before
 // the cursor can deliver anything.
 func (s *Session) subscribe(requestID string, b *wire.Subscribe) {
+	if b.Channel.IsPattern() {
+		s.subscribePattern(requestID, b)
+		return
+	}
 	if !s.screenSubscribe(requestID, b) {
 		s.follow(requestID, b)
 	}
@@ -42,8 +46,15 @@ func (s *Session) follow(requestID string, b *wire.Subscribe) {
 	s.open(requestID, t, t.log.Open(b.From), b.Info)
 }
 
-// open puts a cursor where a subscription begins, and says so. info is what the session says of itself to the members.
+// open puts a cursor where a subscription begins that the client has asked for by its name, and says so. info is what the
+// session says of itself to the members.
 func (s *Session) open(requestID string, t *topic, opening channel.Opening, info []byte) {
+	s.claim(t.log.Name())
+	s.start(requestID, "", t, opening, info)
+}
+
+// start puts a cursor where a subscription begins, and says so. pattern is by what the channel has joined.
+func (s *Session) start(requestID string, pattern wire.ChannelName, t *topic, opening channel.Opening, info []byte) {
 	at := s.find(t.log.Name())
 	if at >= 0 && s.subs[at].topic != t {
 		s.drop(at) // another filter takes its place
@@ -71,8 +82,9 @@ func (s *Session) open(requestID string, t *topic, opening channel.Opening, info
 		Position:  opening.Position,
 		Tail:      opening.Tail,
 		Recovered: opening.Recovered,
+		Pattern:   pattern,
 	}})
-	s.entered(t, info)
+	s.joinMembers(t, info)
 	if opening.Gap != nil {
 		s.gap(opening.Gap)
 	}
@@ -121,6 +133,10 @@ func (s *Session) resumeReading(do func()) {
 
 // unsubscribe closes a cursor; nothing of the channel follows the answer.
 func (s *Session) unsubscribe(requestID string, b *wire.Unsubscribe) {
+	if b.Channel.IsPattern() {
+		s.unsubscribePattern(requestID, b)
+		return
+	}
 	at := s.find(b.Channel)
 	if at < 0 {
 		if err := b.Channel.Check(); err != nil {
@@ -131,6 +147,9 @@ func (s *Session) unsubscribe(requestID string, b *wire.Unsubscribe) {
 		return
 	}
 	name := s.subs[at].topic.log.Name()
+	if s.yield(requestID, name) {
+		return
+	}
 	s.drop(at)
 	s.changed()
 	s.send(&wire.Frame{RequestID: requestID, Body: &wire.Unsubscribed{Channel: name}})
@@ -169,7 +188,7 @@ func (s *Session) drop(at int) {
 	if sub.topic.slow != nil {
 		sub.topic.slow.forget(s.slot)
 	}
-	s.left(sub.topic)
+	s.leaveMembers(sub.topic)
 	sh.Metrics.Subscriptions.Add(-1)
 	if len(sub.topic.cursors) == 0 {
 		sh.release(sub.topic)
@@ -178,6 +197,7 @@ func (s *Session) drop(at int) {
 
 // dropAll removes every subscription.
 func (s *Session) dropAll() {
+	s.dropPatterns()
 	for len(s.subs) > 0 {
 		s.drop(len(s.subs) - 1)
 	}

@@ -118,7 +118,7 @@ func TestDecodeBody(t *testing.T) {
 	if got := string(wire.AppendBody(nil, &wire.Error{Code: wire.CodeAborted})); got != `{"error":{"code":"aborted"}}` {
 		t.Errorf("got %s", got)
 	}
-	if got := string(wire.AppendBody(nil, &wire.Published{})); got != `{"position":{"offset":0},"duplicate":false}` {
+	if got := string(wire.AppendBody(nil, &wire.Published{})); got != `{"position":{"epoch":"","offset":0},"duplicate":false}` {
 		t.Errorf("got %s", got)
 	}
 	err := d.DecodeBody([]byte(`{"channel":7}`), new(wire.Publish))

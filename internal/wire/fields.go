@@ -37,7 +37,7 @@ func (b *ChannelPosition) fields(c coder) {
 }
 
 func (b *Position) fields(c coder) {
-	c.text(at(1, "epoch"), (*string)(&b.Epoch))
+	c.text(at(1, "epoch").always(), (*string)(&b.Epoch))
 	c.number(at(2, "offset").always(), (*uint64)(&b.Offset))
 }
 
@@ -79,6 +79,7 @@ func (b *Subscribe) fields(c coder) {
 	c.text(at(1, "channel"), (*string)(&b.Channel))
 	startOf(c, at(2, "from"), &b.From)
 	c.text(at(3, "filter"), &b.Filter)
+	c.table(at(4, "positions"), (*positions)(&b.Positions))
 	value(c, at(6, "info"), &b.Info, MaxInfoBytes)
 }
 
@@ -141,6 +142,7 @@ func (b *Subscribed) fields(c coder) {
 	c.record(at(2, "position"), &b.Position, true)
 	c.number(at(3, "tail").always(), (*uint64)(&b.Tail))
 	c.flag(at(4, "recovered").always(), &b.Recovered)
+	c.text(at(5, "pattern"), (*string)(&b.Pattern))
 }
 
 // Type is TypeUnsubscribe.

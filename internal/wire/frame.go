@@ -158,12 +158,13 @@ type Connected struct {
 	MaxSubscriptions  int64
 }
 
-// Subscribe opens a cursor over a channel, or moves the one the session has there.
+// Subscribe opens a cursor over a channel, or moves the one the session has there; or cursors over the channels of a pattern.
 type Subscribe struct {
-	Channel ChannelName
-	From    Start
-	Filter  string
-	Info    []byte // what the session says of itself to the members, a JSON value; empty: nothing. As a payload's bytes
+	Channel   ChannelName // or a pattern
+	From      Start
+	Filter    string
+	Positions []ChannelPosition // of channels of the pattern, which do not begin at From
+	Info      []byte            // what the session says of itself to the members, a JSON value; empty: nothing. As a payload's bytes
 }
 
 // Subscribed answers Subscribe.
@@ -172,6 +173,7 @@ type Subscribed struct {
 	Position  Position // delivery starts after it
 	Tail      Offset   // the newest offset at that time
 	Recovered bool
+	Pattern   ChannelName // by which the channel has joined; empty: the client named it
 }
 
 // Unsubscribe closes a cursor.

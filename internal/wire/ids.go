@@ -1,6 +1,9 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // ChannelName names a channel: dot-separated words of letters, digits, '_' and '-'. See [ChannelName.Check].
 type ChannelName string
@@ -36,6 +39,15 @@ const SystemPrefix = "sys."
 
 // OwnMethods begins the names of the methods that the gateway itself answers.
 const OwnMethods = "magpie."
+
+// The wildcards of patterns.
+const (
+	AnyWord = "*" // one word
+	AnyRest = ">" // one word or more, at the end
+)
+
+// IsPattern reports whether the name has wildcards, rightly or not: no channel is called so.
+func (c ChannelName) IsPattern() bool { return strings.ContainsAny(string(c), AnyWord+AnyRest) }
 
 // Check reports, as an invalid_argument [Error], what keeps the name from being that of a channel.
 func (c ChannelName) Check() error { return checkName("channel", string(c), MaxChannelBytes) }

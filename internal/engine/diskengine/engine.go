@@ -15,6 +15,8 @@ import (
 
 // Engine keeps channels on disk. Make one with [Open]. Safe for concurrent use.
 type Engine struct {
+	engine.Herald
+
 	opts        Options
 	db          *pebble.DB
 	gate        *gate
@@ -42,9 +44,10 @@ type Engine struct {
 }
 
 var (
-	_ engine.Engine   = (*Engine)(nil)
-	_ engine.Preparer = (*Engine)(nil)
-	_ engine.Lister   = (*Engine)(nil)
+	_ engine.Engine    = (*Engine)(nil)
+	_ engine.Preparer  = (*Engine)(nil)
+	_ engine.Lister    = (*Engine)(nil)
+	_ engine.Announcer = (*Engine)(nil)
 )
 
 // Append implements [engine.Engine].

@@ -24,7 +24,7 @@ func (e *Engine) load(t *topic) {
 		e.opts.Logger.Error("a channel cannot be read from the store", "channel", t.name, "error", err)
 		t.err = wire.Errorf(wire.CodeDataLoss, "channel %q cannot be read from the store on disk: %v", t.name, err)
 	}
-	e.topics.finish(t, func(waiting []*request) {
+	e.topics.finish(t, e.Appeared, func(waiting []*request) {
 		if t.err == nil && e.queue.push(waiting...) {
 			return
 		}
@@ -39,7 +39,7 @@ func (e *Engine) load(t *topic) {
 func (e *Engine) restore(t *topic) error {
 	retention := e.opts.Retention(t.name)
 	if t.level == Memory { // whatever the disk has of it is of a time when it was not
-		t.log = e.opts.Space.NewLog(t.name, engine.NewEpoch(), retention)
+		t.log, t.fresh = e.opts.Space.NewLog(t.name, engine.NewEpoch(), retention), true
 		return nil
 	}
 	id, found, err := e.lookUp(t.name)
@@ -51,7 +51,7 @@ func (e *Engine) restore(t *topic) error {
 			return wire.Errorf(wire.CodeResourceExhausted,
 				"the gateway's memory for channels is spent, so no new channel can be made: raise memory.log_bytes, or use fewer channels")
 		}
-		t.id = e.lastID.Add(1)
+		t.id, t.fresh = e.lastID.Add(1), true
 		t.meta = meta{epoch: engine.NewEpoch(), name: t.name}
 		t.log = e.opts.Space.RestoreLog(t.name, below{e, t}, channel.Numbering{Epoch: t.meta.epoch}, retention)
 		return nil

@@ -20,6 +20,7 @@ func TestEngine(t *testing.T) {
 			}
 			enginetest.Run(t, open)
 			enginetest.RunList(t, open)
+			enginetest.RunAnnounce(t, open)
 		})
 	}
 }

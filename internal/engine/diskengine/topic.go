@@ -16,8 +16,9 @@ type topic struct {
 	level Level
 	ready chan struct{} // closed when log or err is set
 
-	log *channel.Log // set once, before ready is closed
-	err error        // why there is no log; set once, before ready is closed
+	log   *channel.Log // set once, before ready is closed
+	err   error        // why there is no log; set once, before ready is closed
+	fresh bool         // the disk had nothing of it; set once, before ready is closed
 
 	// Guarded by the mutex of the topic's shard.
 	loaded  bool
@@ -101,11 +102,15 @@ func (ts *topics) park(r *request) bool {
 	return true
 }
 
-// finish ends the loading of t, with the log or the error that it has by now, and hands over who waited.
-func (ts *topics) finish(t *topic, handOver func(waiting []*request)) {
+// finish ends the loading of t, with the log or the error that it has by now, and hands over who waited. appeared is told of
+// a channel that is new.
+func (ts *topics) finish(t *topic, appeared func(wire.ChannelName), handOver func(waiting []*request)) {
 	s := ts.shard(t.name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if t.err == nil && t.fresh {
+		appeared(t.name) // below the mutex: nobody finds it before
+	}
 	if t.err != nil && s.byName[t.name] == t {
 		delete(s.byName, t.name) // the next one who asks tries again
 	}

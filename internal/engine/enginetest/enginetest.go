@@ -1,12 +1,13 @@
 // Package enginetest is the behaviour that every [engine.Engine] shows, as one suite of tests. An engine's own tests
-// call [Run], those of one that lists its channels [RunList], those of one that outlives its process also [RunReopen], and
-// add what is particular to it.
+// call [Run], those of one that lists its channels [RunList], of one that tells of new ones [RunAnnounce], and of one that
+// outlives its process [RunReopen], and add what is particular to it.
 //
 //	enginetest.go  Run, and what the tests share
 //	append.go      numbering, idempotency, copies
 //	watch.go       logs to read, and being told of them
 //	read.go        pages, in both directions
 //	list.go        which channels there are
+//	announce.go    those that appear
 //	reopen.go      what is there again after a restart
 //	together.go    many publishers and readers at once
 package enginetest

@@ -27,6 +27,7 @@ func RunReopen(t *testing.T, store func(t *testing.T) Store) {
 		"EverythingIsThere":     everythingIsThere,
 		"ReopenedAgainAndAgain": reopenedAgainAndAgain,
 		"WhatIsNotUsedIsListed": whatIsNotUsedIsListed,
+		"WhatWasThereIsNoNews":  whatWasThereIsNoNews,
 	} {
 		t.Run(name+"/closed", func(t *testing.T) { test(t, reopener{store(t), false}) })
 		t.Run(name+"/crashed", func(t *testing.T) { test(t, reopener{store(t), true}) })

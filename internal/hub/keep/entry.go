@@ -12,6 +12,7 @@ type entry struct {
 	id            wire.SessionID
 	user          string
 	channels      string // their names, with separator between
+	joined        string // as well
 	active        time.Time
 	older, newer  *entry // in the order in which they were kept
 	accountedSize int
@@ -24,23 +25,30 @@ const separator = " "
 const entryOverhead = 256
 
 func newEntry(s Session, now time.Time) *entry {
-	names := make([]string, len(s.Channels))
-	for i, name := range s.Channels {
-		names[i] = string(name)
-	}
-	e := &entry{id: s.ID, user: s.User, channels: strings.Join(names, separator), active: now}
-	e.accountedSize = entryOverhead + len(e.id) + len(e.user) + len(e.channels)
+	e := &entry{id: s.ID, user: s.User, channels: joinNames(s.Channels), joined: joinNames(s.Joined), active: now}
+	e.accountedSize = entryOverhead + len(e.id) + len(e.user) + len(e.channels) + len(e.joined)
 	return e
 }
 
-func (e *entry) session() Session {
-	s := Session{ID: e.id, User: e.user, Active: e.active}
-	for name := range strings.SplitSeq(e.channels, separator) {
+func joinNames(list []wire.ChannelName) string {
+	names := make([]string, len(list))
+	for i, name := range list {
+		names[i] = string(name)
+	}
+	return strings.Join(names, separator)
+}
+
+func splitNames(text string) (list []wire.ChannelName) {
+	for name := range strings.SplitSeq(text, separator) {
 		if name != "" {
-			s.Channels = append(s.Channels, wire.ChannelName(name))
+			list = append(list, wire.ChannelName(name))
 		}
 	}
-	return s
+	return list
+}
+
+func (e *entry) session() Session {
+	return Session{ID: e.id, User: e.user, Active: e.active, Channels: splitNames(e.channels), Joined: splitNames(e.joined)}
 }
 
 // queue is entries in the order in which they were kept.

@@ -16,7 +16,8 @@ import (
 type Session struct {
 	ID       wire.SessionID
 	User     string
-	Channels []wire.ChannelName // it has subscribed
+	Channels []wire.ChannelName // it has subscribed, by their names, and patterns
+	Joined   []wire.ChannelName // it has by patterns alone
 	Active   time.Time          // when it was last connected
 }
 

@@ -19,13 +19,17 @@ type record struct {
 type recordJSON struct {
 	User     string             `json:"user"`
 	Channels []wire.ChannelName `json:"channels,omitempty"`
+	Joined   []wire.ChannelName `json:"joined,omitempty"`
 	Active   int64              `json:"active"` // milliseconds since 1970
 	Lives    bool               `json:"lives,omitempty"`
 	Run      string             `json:"run"`
 }
 
 func (r *record) encode() []byte {
-	data, err := json.Marshal(recordJSON{r.session.User, r.session.Channels, r.session.Active.UnixMilli(), r.lives, r.run})
+	data, err := json.Marshal(recordJSON{
+		User: r.session.User, Channels: r.session.Channels, Joined: r.session.Joined,
+		Active: r.session.Active.UnixMilli(), Lives: r.lives, Run: r.run,
+	})
 	if err != nil {
 		panic(err) // there is nothing in it that could not be written
 	}
@@ -38,7 +42,7 @@ func decodeRecord(id wire.SessionID, data []byte) (*record, error) {
 		return nil, fmt.Errorf("a kept session cannot be read: %w", err)
 	}
 	return &record{
-		session: Session{ID: id, User: r.User, Channels: r.Channels, Active: time.UnixMilli(r.Active)},
+		session: Session{ID: id, User: r.User, Channels: r.Channels, Joined: r.Joined, Active: time.UnixMilli(r.Active)},
 		lives:   r.Lives,
 		run:     r.Run,
 	}, nil

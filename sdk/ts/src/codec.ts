@@ -58,6 +58,7 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
     channel: f.text("channel"),
     from: readStart(f.fields("from")),
     filter: f.string("filter"),
+    positions: readPositions(f),
     info: f.json("info") ?? undefined,
   }),
   subscribed: (f, requestId) => ({
@@ -67,6 +68,7 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
     position: readPosition(f.required("position")),
     tail: f.count("tail"),
     recovered: f.boolean("recovered") ?? false,
+    pattern: f.string("pattern"),
   }),
   unsubscribe: (f, requestId) => ({ type: "unsubscribe", requestId, channel: f.text("channel") }),
   unsubscribed: (f, requestId) => ({
@@ -238,8 +240,12 @@ function readStart(f: Fields | undefined): Start | undefined {
 function readResume(f: Fields | undefined) {
   return f && {
     token: f.string("token"),
-    positions: f.map("positions", (positions, channel) => readPosition(positions.required(channel))),
+    positions: readPositions(f),
   };
+}
+
+function readPositions(f: Fields) {
+  return f.map("positions", (positions, channel) => readPosition(positions.required(channel)));
 }
 
 function readClient(f: Fields | undefined) {

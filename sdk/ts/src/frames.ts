@@ -29,13 +29,15 @@ export interface ConnectedFrame {
   readonly limits?: { readonly frameBytes?: number; readonly subscriptions?: number };
 }
 
-/** Opens a cursor over a channel. */
+/** Opens a cursor over a channel, or over each channel that a pattern stands for. */
 export interface SubscribeFrame {
   readonly type: "subscribe";
   readonly requestId?: string;
   readonly channel: string;
   readonly from?: Start;
   readonly filter?: string;
+  /** With a pattern: where channels begin that do not begin at `from`. */
+  readonly positions?: Readonly<Record<string, Position>>;
   /** What the client says of itself to the members of the channel. */
   readonly info?: Json;
 }
@@ -48,6 +50,8 @@ export interface SubscribedFrame {
   readonly position: Position;
   readonly tail: number;
   readonly recovered: boolean;
+  /** The pattern by which the channel has joined, unasked. */
+  readonly pattern?: string;
 }
 
 /** Closes the cursor. */

@@ -1055,13 +1055,17 @@ func (x *Limits) GetSubscriptions() int64 {
 	return 0
 }
 
-// Subscribe opens a cursor over a channel, or moves the one this session has there.
+// Subscribe opens a cursor over a channel, or moves the one this session has there; or cursors over all channels that a
+// pattern stands for.
 type Subscribe struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A name, or a pattern: * stands for any one word, a last > for one word or more.
+	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
 	// Absent: from now.
 	From   *Start `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
 	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// With a pattern: where channels begin that do not begin at from.
+	Positions map[string]*Position `protobuf:"bytes,4,rep,name=positions,proto3" json:"positions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// What the session says of itself to the members of the channel: a JSON value of at most 1 KiB.
 	Info          []byte `protobuf:"bytes,6,opt,name=info,proto3" json:"info,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1119,6 +1123,13 @@ func (x *Subscribe) GetFilter() string {
 	return ""
 }
 
+func (x *Subscribe) GetPositions() map[string]*Position {
+	if x != nil {
+		return x.Positions
+	}
+	return nil
+}
+
 func (x *Subscribe) GetInfo() []byte {
 	if x != nil {
 		return x.Info
@@ -1135,7 +1146,9 @@ type Subscribed struct {
 	// The newest offset when the subscription was opened.
 	Tail uint64 `protobuf:"varint,3,opt,name=tail,proto3" json:"tail,omitempty"`
 	// True when from was a position and every message after it will be delivered.
-	Recovered     bool `protobuf:"varint,4,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	Recovered bool `protobuf:"varint,4,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	// The pattern by which the channel has joined, unasked.
+	Pattern       string `protobuf:"bytes,5,opt,name=pattern,proto3" json:"pattern,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1196,6 +1209,13 @@ func (x *Subscribed) GetRecovered() bool {
 		return x.Recovered
 	}
 	return false
+}
+
+func (x *Subscribed) GetPattern() string {
+	if x != nil {
+		return x.Pattern
+	}
+	return ""
 }
 
 // Unsubscribe closes the cursor.
@@ -3573,18 +3593,23 @@ const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\x06Limits\x12\x1f\n" +
 	"\vframe_bytes\x18\x01 \x01(\x03R\n" +
 	"frameBytes\x12$\n" +
-	"\rsubscriptions\x18\x02 \x01(\x03R\rsubscriptions\"w\n" +
+	"\rsubscriptions\x18\x02 \x01(\x03R\rsubscriptions\"\x8d\x02\n" +
 	"\tSubscribe\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12$\n" +
 	"\x04from\x18\x02 \x01(\v2\x10.magpie.v1.StartR\x04from\x12\x16\n" +
-	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x12\n" +
-	"\x04info\x18\x06 \x01(\fR\x04info\"\x89\x01\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12A\n" +
+	"\tpositions\x18\x04 \x03(\v2#.magpie.v1.Subscribe.PositionsEntryR\tpositions\x12\x12\n" +
+	"\x04info\x18\x06 \x01(\fR\x04info\x1aQ\n" +
+	"\x0ePositionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
+	"\x05value\x18\x02 \x01(\v2\x13.magpie.v1.PositionR\x05value:\x028\x01\"\xa3\x01\n" +
 	"\n" +
 	"Subscribed\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12/\n" +
 	"\bposition\x18\x02 \x01(\v2\x13.magpie.v1.PositionR\bposition\x12\x12\n" +
 	"\x04tail\x18\x03 \x01(\x04R\x04tail\x12\x1c\n" +
-	"\trecovered\x18\x04 \x01(\bR\trecovered\"'\n" +
+	"\trecovered\x18\x04 \x01(\bR\trecovered\x12\x18\n" +
+	"\apattern\x18\x05 \x01(\tR\apattern\"'\n" +
 	"\vUnsubscribe\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\"T\n" +
 	"\fUnsubscribed\x12\x18\n" +
@@ -3781,7 +3806,7 @@ func file_magpie_v1_frame_proto_rawDescGZIP() []byte {
 	return file_magpie_v1_frame_proto_rawDescData
 }
 
-var file_magpie_v1_frame_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_magpie_v1_frame_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_magpie_v1_frame_proto_goTypes = []any{
 	(*Frame)(nil),            // 0: magpie.v1.Frame
 	(*Position)(nil),         // 1: magpie.v1.Position
@@ -3824,14 +3849,15 @@ var file_magpie_v1_frame_proto_goTypes = []any{
 	(*Pong)(nil),             // 38: magpie.v1.Pong
 	(*Goodbye)(nil),          // 39: magpie.v1.Goodbye
 	nil,                      // 40: magpie.v1.Resume.PositionsEntry
-	nil,                      // 41: magpie.v1.Publication.TagsEntry
-	nil,                      // 42: magpie.v1.Publication.MetaEntry
-	nil,                      // 43: magpie.v1.PublishRequest.TagsEntry
-	nil,                      // 44: magpie.v1.PublishRequest.MetaEntry
-	nil,                      // 45: magpie.v1.Message.TagsEntry
-	nil,                      // 46: magpie.v1.Message.MetaEntry
-	nil,                      // 47: magpie.v1.Call.MetaEntry
-	nil,                      // 48: magpie.v1.Reply.MetaEntry
+	nil,                      // 41: magpie.v1.Subscribe.PositionsEntry
+	nil,                      // 42: magpie.v1.Publication.TagsEntry
+	nil,                      // 43: magpie.v1.Publication.MetaEntry
+	nil,                      // 44: magpie.v1.PublishRequest.TagsEntry
+	nil,                      // 45: magpie.v1.PublishRequest.MetaEntry
+	nil,                      // 46: magpie.v1.Message.TagsEntry
+	nil,                      // 47: magpie.v1.Message.MetaEntry
+	nil,                      // 48: magpie.v1.Call.MetaEntry
+	nil,                      // 49: magpie.v1.Reply.MetaEntry
 }
 var file_magpie_v1_frame_proto_depIdxs = []int32{
 	3,  // 0: magpie.v1.Frame.connect:type_name -> magpie.v1.Connect
@@ -3868,36 +3894,38 @@ var file_magpie_v1_frame_proto_depIdxs = []int32{
 	7,  // 31: magpie.v1.Connected.heartbeat:type_name -> magpie.v1.Heartbeat
 	8,  // 32: magpie.v1.Connected.limits:type_name -> magpie.v1.Limits
 	2,  // 33: magpie.v1.Subscribe.from:type_name -> magpie.v1.Start
-	1,  // 34: magpie.v1.Subscribed.position:type_name -> magpie.v1.Position
-	41, // 35: magpie.v1.Publication.tags:type_name -> magpie.v1.Publication.TagsEntry
-	42, // 36: magpie.v1.Publication.meta:type_name -> magpie.v1.Publication.MetaEntry
-	43, // 37: magpie.v1.PublishRequest.tags:type_name -> magpie.v1.PublishRequest.TagsEntry
-	44, // 38: magpie.v1.PublishRequest.meta:type_name -> magpie.v1.PublishRequest.MetaEntry
-	13, // 39: magpie.v1.PublishRequest.messages:type_name -> magpie.v1.Publication
-	1,  // 40: magpie.v1.PublishResponse.position:type_name -> magpie.v1.Position
-	16, // 41: magpie.v1.PublishResponse.results:type_name -> magpie.v1.PublishResult
-	1,  // 42: magpie.v1.PublishResult.position:type_name -> magpie.v1.Position
-	36, // 43: magpie.v1.PublishResult.error:type_name -> magpie.v1.Error
-	45, // 44: magpie.v1.Message.tags:type_name -> magpie.v1.Message.TagsEntry
-	46, // 45: magpie.v1.Message.meta:type_name -> magpie.v1.Message.MetaEntry
-	1,  // 46: magpie.v1.PositionUpdate.position:type_name -> magpie.v1.Position
-	2,  // 47: magpie.v1.HistoryRequest.from:type_name -> magpie.v1.Start
-	19, // 48: magpie.v1.HistoryResponse.gap:type_name -> magpie.v1.Gap
-	17, // 49: magpie.v1.HistoryResponse.messages:type_name -> magpie.v1.Message
-	1,  // 50: magpie.v1.HistoryResponse.next:type_name -> magpie.v1.Position
-	1,  // 51: magpie.v1.PresenceResponse.position:type_name -> magpie.v1.Position
-	24, // 52: magpie.v1.PresenceResponse.members:type_name -> magpie.v1.Member
-	47, // 53: magpie.v1.Call.meta:type_name -> magpie.v1.Call.MetaEntry
-	30, // 54: magpie.v1.Call.caller:type_name -> magpie.v1.Caller
-	48, // 55: magpie.v1.Reply.meta:type_name -> magpie.v1.Reply.MetaEntry
-	32, // 56: magpie.v1.Reply.answers:type_name -> magpie.v1.Answer
-	36, // 57: magpie.v1.Answer.error:type_name -> magpie.v1.Error
-	1,  // 58: magpie.v1.Resume.PositionsEntry.value:type_name -> magpie.v1.Position
-	59, // [59:59] is the sub-list for method output_type
-	59, // [59:59] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	41, // 34: magpie.v1.Subscribe.positions:type_name -> magpie.v1.Subscribe.PositionsEntry
+	1,  // 35: magpie.v1.Subscribed.position:type_name -> magpie.v1.Position
+	42, // 36: magpie.v1.Publication.tags:type_name -> magpie.v1.Publication.TagsEntry
+	43, // 37: magpie.v1.Publication.meta:type_name -> magpie.v1.Publication.MetaEntry
+	44, // 38: magpie.v1.PublishRequest.tags:type_name -> magpie.v1.PublishRequest.TagsEntry
+	45, // 39: magpie.v1.PublishRequest.meta:type_name -> magpie.v1.PublishRequest.MetaEntry
+	13, // 40: magpie.v1.PublishRequest.messages:type_name -> magpie.v1.Publication
+	1,  // 41: magpie.v1.PublishResponse.position:type_name -> magpie.v1.Position
+	16, // 42: magpie.v1.PublishResponse.results:type_name -> magpie.v1.PublishResult
+	1,  // 43: magpie.v1.PublishResult.position:type_name -> magpie.v1.Position
+	36, // 44: magpie.v1.PublishResult.error:type_name -> magpie.v1.Error
+	46, // 45: magpie.v1.Message.tags:type_name -> magpie.v1.Message.TagsEntry
+	47, // 46: magpie.v1.Message.meta:type_name -> magpie.v1.Message.MetaEntry
+	1,  // 47: magpie.v1.PositionUpdate.position:type_name -> magpie.v1.Position
+	2,  // 48: magpie.v1.HistoryRequest.from:type_name -> magpie.v1.Start
+	19, // 49: magpie.v1.HistoryResponse.gap:type_name -> magpie.v1.Gap
+	17, // 50: magpie.v1.HistoryResponse.messages:type_name -> magpie.v1.Message
+	1,  // 51: magpie.v1.HistoryResponse.next:type_name -> magpie.v1.Position
+	1,  // 52: magpie.v1.PresenceResponse.position:type_name -> magpie.v1.Position
+	24, // 53: magpie.v1.PresenceResponse.members:type_name -> magpie.v1.Member
+	48, // 54: magpie.v1.Call.meta:type_name -> magpie.v1.Call.MetaEntry
+	30, // 55: magpie.v1.Call.caller:type_name -> magpie.v1.Caller
+	49, // 56: magpie.v1.Reply.meta:type_name -> magpie.v1.Reply.MetaEntry
+	32, // 57: magpie.v1.Reply.answers:type_name -> magpie.v1.Answer
+	36, // 58: magpie.v1.Answer.error:type_name -> magpie.v1.Error
+	1,  // 59: magpie.v1.Resume.PositionsEntry.value:type_name -> magpie.v1.Position
+	1,  // 60: magpie.v1.Subscribe.PositionsEntry.value:type_name -> magpie.v1.Position
+	61, // [61:61] is the sub-list for method output_type
+	61, // [61:61] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_magpie_v1_frame_proto_init() }
@@ -3977,7 +4005,7 @@ func file_magpie_v1_frame_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_magpie_v1_frame_proto_rawDesc), len(file_magpie_v1_frame_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   49,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
