@@ -58,6 +58,8 @@ func hubFigures(h *hub.Hub) []figure {
 		{"magpie_messages_duplicate_total", "Messages that were published again and recognised.", true, m.Duplicates.Load},
 		{"magpie_publish_errors_total", "Publishes that were refused or failed.", true, m.PublishErrors.Load},
 		{"magpie_history_pages_total", "Pages of history answered.", true, m.Pages.Load},
+		{"magpie_presence_members", "Members of channels that have presence, counted in each channel.", false, func() int64 { return int64(h.WhoIsHere().Members) }},
+		{"magpie_presence_users", "Users online, where it is told.", false, func() int64 { return int64(h.WhoIsHere().Users) }},
 		{"magpie_calls_open", "Calls under way.", false, m.CallsOpen.Load},
 		{"magpie_calls_total", "Calls answered.", true, m.Calls.Load},
 		{"magpie_call_errors_total", "Calls that failed.", true, m.CallErrors.Load},

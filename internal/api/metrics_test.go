@@ -100,6 +100,8 @@ func TestMetricsMove(t *testing.T) {
 		"magpie_messages_duplicate_total":      1,
 		"magpie_publish_errors_total":          1,
 		"magpie_history_pages_total":           1,
+		"magpie_presence_members":              0,
+		"magpie_presence_users":                0,
 		"magpie_calls_open":                    2,
 		"magpie_calls_total":                   0,
 		"magpie_call_errors_total":             1,

@@ -24,6 +24,9 @@ func (h *Hub) HasPresence(name wire.ChannelName) bool { return h.opts.Presence.C
 // TellsOnline reports whether users are told of.
 func (h *Hub) TellsOnline() bool { return h.opts.Presence.Online() }
 
+// WhoIsHere counts members and users.
+func (h *Hub) WhoIsHere() presence.Size { return h.opts.Presence.Size() }
+
 // Members makes a page of the members of a channel on behalf of a principal, and calls done exactly once: on any goroutine,
 // possibly before it returns.
 func (h *Hub) Members(by *auth.Principal, q *wire.Presence, done func(*wire.Members, error)) {

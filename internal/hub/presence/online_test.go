@@ -30,8 +30,8 @@ func TestOnline(t *testing.T) {
 		if m.UserID != "alice" || m.NodeID != "n1" || m.Timestamp != time.Now().UnixMilli() {
 			t.Errorf("told %+v", m)
 		}
-		if _, users := r.Size(); users != 0 {
-			t.Errorf("%d users are kept though nobody is here", users)
+		if n := r.Size().Users; n != 0 {
+			t.Errorf("%d users are kept though nobody is here", n)
 		}
 	})
 }
@@ -41,8 +41,8 @@ func TestOnlineWithoutAChannel(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.node.Arrive("alice@example.com", "s1")
 		pass(0)
-		if _, users := r.Size(); users != 0 {
-			t.Errorf("%d users are kept", users)
+		if n := r.Size().Users; n != 0 {
+			t.Errorf("%d users are kept", n)
 		}
 		r.node.Depart("alice@example.com", "s1")
 	})

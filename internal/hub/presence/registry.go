@@ -60,6 +60,7 @@ type Registry struct {
 	mu      sync.Mutex // guards the fields below, and all rooms and users
 	rooms   map[wire.ChannelName]*room
 	users   map[string]*user
+	members int       // of all rooms
 	due     []subject // that may have something to tell
 	leaving departures
 }
@@ -114,14 +115,21 @@ func (r *Registry) Covers(name wire.ChannelName) bool {
 // Online reports whether users are told of.
 func (r *Registry) Online() bool { return r != nil && r.opts.Online }
 
-// Size returns how many channels and users there are that somebody is here for.
-func (r *Registry) Size() (channels, users int) {
+// Size is how many are here.
+type Size struct {
+	Channels int // with members
+	Members  int // of all of these; a session counts in each
+	Users    int // online, where users are told of
+}
+
+// Size counts who is here.
+func (r *Registry) Size() Size {
 	if r == nil {
-		return 0, 0
+		return Size{}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.rooms), len(r.users)
+	return Size{Channels: len(r.rooms), Members: r.members, Users: len(r.users)}
 }
 
 func (r *Registry) now() moment { return moment(time.Since(r.began)) + 1 } // 0 is no moment

@@ -59,6 +59,7 @@ func (m *room) enter(r *Registry, l *Lease, e Entrance) {
 		member.set(here, true)
 		member.since = time.Now().UnixMilli()
 		m.here++
+		r.members++
 		m.enqueue(r, member)
 	}
 }
@@ -93,6 +94,7 @@ func (m *room) end(r *Registry, member *row) {
 	member.leaves = 0
 	member.set(here, false)
 	m.here--
+	r.members--
 	m.enqueue(r, member)
 }
 

@@ -31,6 +31,9 @@ func TestJoinAndLeave(t *testing.T) {
 		pass(0)
 		joined := time.Now().UnixMilli()
 		pass(time.Minute)
+		if n := r.Size(); n != (Size{Channels: 1, Members: 1}) {
+			t.Errorf("here are %+v", n)
+		}
 		r.node.Leave(roomName, "s1", at(1))
 		pass(grace - 1)
 		same(t, "in the time of grace", r.told(roomLog), []string{"join s1"})
@@ -46,8 +49,8 @@ func TestJoinAndLeave(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("told\ngot  %+v\nwant %+v", got, want)
 		}
-		if rooms, users := r.Size(); rooms != 0 || users != 0 {
-			t.Errorf("%d rooms and %d users are kept though nobody is here", rooms, users)
+		if left := r.Size(); left != (Size{}) {
+			t.Errorf("%+v is kept though nobody is here", left)
 		}
 	})
 }
