@@ -111,6 +111,18 @@ func (l *Log) Time(offset wire.Offset) (milliseconds int64, ok bool) {
 	return recordTime(c.entry(int(offset - c.first))), true
 }
 
+// Origin tells which session published the entry at offset, if it is in memory; 0: none did.
+func (l *Log) Origin(offset wire.Offset) (origin uint64, ok bool) {
+	if offset < l.Head() || offset > l.Tail() {
+		return 0, false
+	}
+	c := l.chunkOf(offset)
+	if c == nil {
+		return 0, false
+	}
+	return recordOrigin(c.entry(int(offset - c.first))), true
+}
+
 // since returns the first offset in memory whose timestamp is at least t, Tail()+1 when there is none.
 func (l *Log) since(t int64) wire.Offset {
 	tail := l.Tail()

@@ -11,22 +11,28 @@ import (
 type Record struct {
 	wire.Publication
 	Publisher string // the authenticated user
+	Origin    uint64 // the session that published it, for those who want all but their own; 0: none
 }
 
 // The compact form of an entry, in the order written:
 //
 //	8 bytes  timestamp, milliseconds since 1970, little endian
-//	1 byte   payload kind
+//	1 byte   payload kind, and whether an origin follows
+//	8 bytes  origin, little endian, where there is one
 //	uvarint  bytes of messageId, key, publisher, pairs, each its own uvarint
 //	...      messageId, key, publisher, pairs, payload (to the entry's end)
 //
 // pairs holds the tags and then the meta: a uvarint count, then key and value, each with a uvarint length.
 
-const recordFixed = 8 + 1
+const (
+	recordFixed = 8 + 1
+	originBytes = 8
+	hasOrigin   = 0x80 // beside the payload kind
+)
 
 // recordSize bounds the compact form from above, so that room for it can be found before it is written.
 func recordSize(r *Record) int {
-	return recordFixed + 4*binary.MaxVarintLen32 +
+	return recordFixed + originBytes + 4*binary.MaxVarintLen32 +
 		len(r.MessageID) + len(r.Key) + len(r.Publisher) + pairsSize(r.Tags) + pairsSize(r.Meta) + len(r.Payload.Bytes)
 }
 
@@ -41,7 +47,12 @@ func pairsSize(pairs wire.Pairs) int {
 // appendRecord appends the compact form. Callers made sure that dst has room, so that it never moves.
 func appendRecord(dst []byte, r *Record, timestamp int64) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(timestamp))
-	dst = append(dst, byte(r.Payload.Kind))
+	if r.Origin == 0 {
+		dst = append(dst, byte(r.Payload.Kind))
+	} else {
+		dst = append(dst, byte(r.Payload.Kind)|hasOrigin)
+		dst = binary.LittleEndian.AppendUint64(dst, r.Origin)
+	}
 	dst = binary.AppendUvarint(dst, uint64(len(r.MessageID)))
 	dst = binary.AppendUvarint(dst, uint64(len(r.Key)))
 	dst = binary.AppendUvarint(dst, uint64(len(r.Publisher)))
@@ -90,12 +101,28 @@ func uvarintLen(v int) int {
 // recordTime reads an entry's timestamp.
 func recordTime(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }
 
+// recordOrigin reads which session published an entry; 0: none.
+func recordOrigin(b []byte) uint64 {
+	if b[8]&hasOrigin == 0 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(b[recordFixed:])
+}
+
+// recordBody is what stands behind the fixed part.
+func recordBody(b []byte) reader {
+	if b[8]&hasOrigin != 0 {
+		return reader{b: b[recordFixed+originBytes:]}
+	}
+	return reader{b: b[recordFixed:]}
+}
+
 // readRecord fills m, but for channel, offset and prev. Strings and payload alias b, which never changes once it
 // is readable, and keep it alive; slices of m are used again.
 func readRecord(b []byte, m *wire.Message) {
 	m.Timestamp = recordTime(b)
-	m.Payload.Kind = wire.PayloadKind(b[8])
-	r := reader{b: b[recordFixed:]}
+	m.Payload.Kind = wire.PayloadKind(b[8] &^ hasOrigin)
+	r := recordBody(b)
 	id, key, publisher, pairs := r.uvarint(), r.uvarint(), r.uvarint(), r.uvarint()
 	m.MessageID = r.string(id)
 	m.Key = r.string(key)
@@ -110,7 +137,7 @@ func readRecord(b []byte, m *wire.Message) {
 
 // recordIdentity reads what the idempotency window is keyed by.
 func recordIdentity(b []byte) (publisher, messageID string) {
-	r := reader{b: b[recordFixed:]}
+	r := recordBody(b)
 	id, key, pub, _ := r.uvarint(), r.uvarint(), r.uvarint(), r.uvarint()
 	messageID = r.string(id)
 	r.string(key)
@@ -119,7 +146,7 @@ func recordIdentity(b []byte) (publisher, messageID string) {
 
 // recordKey reads an entry's key.
 func recordKey(b []byte) string {
-	r := reader{b: b[recordFixed:]}
+	r := recordBody(b)
 	id, key, _, _ := r.uvarint(), r.uvarint(), r.uvarint(), r.uvarint()
 	r.string(id)
 	return r.string(key)

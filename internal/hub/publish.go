@@ -24,10 +24,10 @@ func (h *Hub) Publish(by *auth.Principal, p *wire.Publish, done func(*wire.Publi
 	buf := recordsPool.Get().(*[]channel.Record)
 	records := (*buf)[:0]
 	if p.Messages == nil {
-		records = append(records, channel.Record{Publication: p.Publication, Publisher: by.UserID})
+		records = append(records, channel.Record{Publication: p.Publication, Publisher: by.UserID, Origin: p.Origin})
 	}
 	for i := range p.Messages {
-		records = append(records, channel.Record{Publication: p.Messages[i], Publisher: by.UserID})
+		records = append(records, channel.Record{Publication: p.Messages[i], Publisher: by.UserID, Origin: p.Origin})
 	}
 	single := p.Messages == nil
 	h.opts.Engine.Append(p.Channel, records, func(epoch wire.Epoch, placed []channel.Placed, err error) {

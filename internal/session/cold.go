@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
@@ -37,7 +36,7 @@ func (s *Session) arrived(t *topic) {
 // seeks reports whether where a subscription begins has to be looked up in the store below the channel's log, and
 // subscribes when it is known. As with a channel that is not there yet, nothing is read from the session meanwhile.
 func (s *Session) seeks(requestID string, t *topic, b *wire.Subscribe) bool {
-	later := &wire.Subscribe{Channel: t.log.Name(), From: b.From, Filter: strings.Clone(b.Filter), Info: bytes.Clone(b.Info)}
+	later := ownSubscribe(b)
 	requestID = strings.Clone(requestID)
 	known := t.log.Seek(b.From, func(first wire.Offset) {
 		s.shard.loop.Post(func() { s.found(requestID, t, later, first) })
@@ -58,6 +57,7 @@ func (s *Session) found(requestID string, t *topic, b *wire.Subscribe, first wir
 			return
 		}
 		s.open(requestID, t, t.log.OpenAt(first), b.Info)
+		s.choose(t, b)
 	})
 	if current && len(t.cursors) == 0 {
 		sh.release(t)

@@ -30,6 +30,7 @@
 //	history.go    pages of the past on their way out
 //	presence.go   pages of members, and the session as one of them
 //	call.go       calls, and the handlers that have them in hand
+//	choose.go     what a subscription leaves out besides
 //	cold.go       cursors that wait for the disk
 //	flush.go      the outbox and the cursors on their way out
 //	slow.go       what becomes of cursors that fall behind

@@ -245,6 +245,7 @@ func (x *expansion) place(j *joining) {
 		return
 	}
 	s.start("", j.pattern.text, t, opening, nil)
+	s.choose(t, &j.pattern.frame)
 	x.holds(j.pattern, s.find(j.name), false)
 }
 
@@ -268,6 +269,7 @@ func (x *expansion) refilter(name wire.ChannelName, h *holding) {
 		return
 	}
 	s.start("", h.by[0].text, t, t.log.OpenAt(s.next(at)), nil)
+	s.choose(t, &h.by[0].frame)
 }
 
 // next is what the cursor of a subscription is to deliver next.
@@ -304,6 +306,7 @@ func (x *expansion) found(j *joining, t *topic, opening func() channel.Opening) 
 		x.open(j)
 	default:
 		s.start("", j.pattern.text, t, opening(), nil)
+		s.choose(t, &j.pattern.frame)
 		x.holds(j.pattern, s.find(j.name), false)
 	}
 	if current && len(t.cursors) == 0 {

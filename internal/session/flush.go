@@ -240,6 +240,8 @@ func (s *Session) collect(w *writing, sub *subscription) (more bool) {
 	t := sub.topic
 	c := &t.cursors[sub.index]
 	switch {
+	case sub.exclude:
+		return s.leaveOut(w, sub)
 	case t.sifted != nil:
 		return s.sift(w, sub)
 	case s.sparse(t, c):

@@ -24,6 +24,7 @@ func (s *Session) publish(requestID string, b *wire.Publish) {
 
 // append hands what is published to the engine.
 func (s *Session) append(requestID string, b *wire.Publish) {
+	b.Origin = s.origin()
 	p := &publishing{session: s, requestID: requestID}
 	s.inFlight++
 	s.shard.settings.Hub.Publish(s.principal, b, p.done)

@@ -236,7 +236,7 @@ func (s *Session) remains() keep.Session {
 		t := s.subs[i].topic
 		name := t.log.Name()
 		switch own := !x.alone(name); { // a client asks for what it filters itself, from its position on
-		case own && t.sifted == nil:
+		case own && t.sifted == nil && !s.subs[i].exclude && !s.subs[i].conflate:
 			kept.Channels = append(kept.Channels, name)
 		case x.kept(name):
 			kept.Joined = append(kept.Joined, name)

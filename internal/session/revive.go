@@ -20,7 +20,7 @@ func (x *expansion) keptPatterns() (texts []wire.ChannelName) {
 		return nil
 	}
 	for text, p := range x.patterns {
-		if p.frame.Filter == "" {
+		if p.whole() {
 			texts = append(texts, text)
 		}
 	}
@@ -29,7 +29,12 @@ func (x *expansion) keptPatterns() (texts []wire.ChannelName) {
 
 // kept reports whether one of these holds a channel.
 func (x *expansion) kept(name wire.ChannelName) bool {
-	return x != nil && x.joined[name] != nil && slices.ContainsFunc(x.joined[name].by, func(p *pattern) bool { return p.frame.Filter == "" })
+	return x != nil && x.joined[name] != nil && slices.ContainsFunc(x.joined[name].by, (*pattern).whole)
+}
+
+// whole reports whether all messages of the pattern's channels are wanted.
+func (p *pattern) whole() bool {
+	return p.frame.Filter == "" && !p.frame.ExcludeSelf && !p.frame.Conflate
 }
 
 // alone reports whether only patterns hold a channel.

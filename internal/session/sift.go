@@ -123,7 +123,10 @@ func (s *Session) seeksMatches(requestID string, t *topic, b *wire.Subscribe) bo
 	}
 	count := int(min(b.From.Last, uint64(maxLastMatches)))
 	later := ownSubscribe(b)
-	open := func() { s.open(requestID, t, t.log.OpenAt(t.sifted.derived.Last(count)), later.Info) }
+	open := func() {
+		s.open(requestID, t, t.log.OpenAt(t.sifted.derived.Last(count)), later.Info)
+		s.choose(t, later)
+	}
 	known := t.sifted.derived.Cover(t.log.Head(), count, func() {
 		s.shard.loop.Post(func() {
 			holds := s.shard.holds(t)

@@ -109,7 +109,7 @@ func (s *Session) anyTooSlow() bool {
 // sparse reports whether a cursor is to skip anything: what a filter does not let through, or what is not the newest of its
 // key.
 func (s *Session) sparse(t *topic, c *cursor) bool {
-	return t.sifted != nil || t.slow != nil && s.conflates(t, c)
+	return t.sifted != nil || t.choosy > 0 && s.subs[c.sub].exclude || t.slow != nil && s.conflates(t, c)
 }
 
 // conflates decides it: from the moment a cursor is too far behind, where the log knows what is the newest, until it has
@@ -119,6 +119,9 @@ func (s *Session) conflates(t *topic, c *cursor) bool {
 		return false
 	}
 	sub := &s.subs[c.sub]
+	if sub.conflate {
+		return t.log.Indexed(c.next)
+	}
 	if !sub.skipping && lag(c.next, t.log.Tail()) > t.slow.MaxLag {
 		sub.skipping = t.log.Indexed(c.next)
 	}
@@ -129,7 +132,7 @@ func (s *Session) conflates(t *topic, c *cursor) bool {
 func (s *Session) skipped(c *cursor, batch *channel.Batch, next wire.Offset) int64 {
 	n := batch.Skipped(next)
 	sub := &s.subs[c.sub]
-	if sub.topic.sifted != nil {
+	if sub.topic.sifted != nil || sub.exclude {
 		return n
 	}
 	s.shard.Metrics.Conflated.Add(n)

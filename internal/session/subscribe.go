@@ -35,15 +35,24 @@ func (s *Session) follow(requestID string, b *wire.Subscribe) {
 		s.fail(requestID, err)
 		return
 	}
+	if err := t.mayConflate(b); err != nil {
+		s.fail(requestID, err)
+		if len(t.cursors) == 0 {
+			s.shard.release(t)
+		}
+		return
+	}
 	if at >= 0 && b.From.Kind == wire.StartNow && s.subs[at].topic != t { // another filter, from the same place on
 		old := s.subs[at]
 		s.open(requestID, t, t.log.OpenAt(old.topic.cursors[old.index].next), b.Info)
+		s.choose(t, b)
 		return
 	}
 	if s.seeksMatches(requestID, t, b) || s.seeks(requestID, t, b) {
 		return
 	}
 	s.open(requestID, t, t.log.Open(b.From), b.Info)
+	s.choose(t, b)
 }
 
 // open puts a cursor where a subscription begins that the client has asked for by its name, and says so. info is what the
@@ -111,6 +120,7 @@ func (s *Session) waits(requestID string, b *wire.Subscribe) bool {
 func ownSubscribe(b *wire.Subscribe) *wire.Subscribe {
 	own := &wire.Subscribe{Channel: wire.ChannelName(strings.Clone(string(b.Channel))), From: b.From, Filter: strings.Clone(b.Filter)}
 	own.Info = bytes.Clone(b.Info)
+	own.ExcludeSelf, own.Conflate = b.ExcludeSelf, b.Conflate
 	own.From.Epoch = wire.Epoch(strings.Clone(string(b.From.Epoch)))
 	return own
 }
@@ -182,6 +192,9 @@ func (s *Session) drop(at int) {
 	}
 	s.subs[last] = subscription{}
 	s.subs = s.subs[:last]
+	if sub.exclude {
+		sub.topic.choosy--
+	}
 	sub.topic.remove(sub.index, func(c cursor, index uint32) {
 		sh.sessions[c.slot].subs[c.sub].index = index
 	})

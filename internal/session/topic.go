@@ -10,6 +10,7 @@ type topic struct {
 	log     *channel.Log
 	watch   *channel.Watch
 	cursors []cursor
+	choosy  int       // cursors whose subscriptions leave out more than the others
 	sifted  *sifted   // what a filter lets through of it; nil: all
 	slow    *slowness // what becomes of cursors that fall behind; nil: nothing
 	present bool      // the subscribers are told of
@@ -31,6 +32,8 @@ type subscription struct {
 	topic    *topic
 	index    uint32 // of the cursor in topic.cursors
 	fetching bool   // the cursor rests until what it is to deliver has come from the store
+	exclude  bool   // what the session itself has published is not delivered to it
+	conflate bool   // of each key only the newest is delivered
 	skipping bool   // what is not the newest of its key is not delivered, until the cursor has caught up
 }
 

@@ -80,6 +80,8 @@ func (b *Subscribe) fields(c coder) {
 	startOf(c, at(2, "from"), &b.From)
 	c.text(at(3, "filter"), &b.Filter)
 	c.table(at(4, "positions"), (*positions)(&b.Positions))
+	c.flag(at(5, "excludeSelf"), &b.ExcludeSelf)
+	c.flag(at(7, "conflate"), &b.Conflate)
 	value(c, at(6, "info"), &b.Info, MaxInfoBytes)
 }
 

@@ -164,7 +164,10 @@ type Subscribe struct {
 	From      Start
 	Filter    string
 	Positions []ChannelPosition // of channels of the pattern, which do not begin at From
-	Info      []byte            // what the session says of itself to the members, a JSON value; empty: nothing. As a payload's bytes
+	// ExcludeSelf leaves out what the session itself has published, Conflate all but the newest message of each key.
+	ExcludeSelf, Conflate bool
+
+	Info []byte // what the session says of itself to the members, a JSON value; empty: nothing. As a payload's bytes
 }
 
 // Subscribed answers Subscribe.
@@ -200,6 +203,7 @@ type Publish struct {
 	Channel     ChannelName
 	Publication               // the single message; zero when Messages is set
 	Messages    []Publication // the batch
+	Origin      uint64        // the session that publishes; stamped by the gateway, and on no wire
 }
 
 // Published answers Publish.

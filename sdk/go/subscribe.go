@@ -20,10 +20,18 @@ type SubscribeOptions struct {
 	// Filter lets only some of the messages through, such as "level>=warn service=order-*"; the guide to filters has the
 	// language. Empty: all of them.
 	Filter string
+	// ExcludeSelf leaves out what this client has published on its line.
+	ExcludeSelf bool
+	// Conflate leaves out all but the newest message of each key, where the channel's namespace keeps an index of them
+	// (slow_consumer: latest).
+	Conflate bool
 	// Info is what the client says of itself to the other members of the channel, where that has presence: a JSON value of
 	// at most 1 KiB.
 	Info json.RawMessage
 }
+
+// choice is what a subscription leaves out besides what its filter does.
+type choice struct{ excludeSelf, conflate bool }
 
 // phase is where a subscription is in its life.
 type phase uint8
@@ -40,6 +48,7 @@ const (
 type Subscription struct {
 	client *Client
 	filter string          // set once
+	choice choice          // set once
 	info   json.RawMessage // told to the members of the channel; set once
 	queue  chan item
 	done   chan struct{} // closed with phaseEnded
@@ -73,6 +82,7 @@ func (c *Client) Subscribe(ctx context.Context, channel string, opts SubscribeOp
 	}
 	s := c.newSubscription(name, opts.From)
 	s.filter = opts.Filter
+	s.choice = choice{excludeSelf: opts.ExcludeSelf, conflate: opts.Conflate}
 	s.info = opts.Info
 	if err := c.register(s); err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", channel, err)
@@ -143,7 +153,7 @@ func (c *Client) open(s *Subscription) {
 	_, s.requestID = c.newID()
 	c.line.push(wire.Frame{
 		RequestID: s.requestID,
-		Body:      &wire.Subscribe{Channel: s.cursor.channel, From: s.cursor.start(), Filter: s.filter, Info: s.info},
+		Body:      &wire.Subscribe{Channel: s.cursor.channel, From: s.cursor.start(), Filter: s.filter, Info: s.info, ExcludeSelf: s.choice.excludeSelf, Conflate: s.choice.conflate},
 	})
 }
 

@@ -58,6 +58,8 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
     channel: f.text("channel"),
     from: readStart(f.fields("from")),
     filter: f.string("filter"),
+    excludeSelf: f.boolean("excludeSelf"),
+    conflate: f.boolean("conflate"),
     positions: readPositions(f),
     info: f.json("info") ?? undefined,
   }),

@@ -36,6 +36,10 @@ export interface SubscribeFrame {
   readonly channel: string;
   readonly from?: Start;
   readonly filter?: string;
+  /** What this session publishes is not delivered to it. */
+  readonly excludeSelf?: boolean;
+  /** Of each key only the newest message is delivered. */
+  readonly conflate?: boolean;
   /** With a pattern: where channels begin that do not begin at `from`. */
   readonly positions?: Readonly<Record<string, Position>>;
   /** What the client says of itself to the members of the channel. */

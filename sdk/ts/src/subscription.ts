@@ -15,6 +15,10 @@ export interface SubscribeOptions {
   readonly from?: Start;
   /** Which messages are wanted, in the gateway's filter language. */
   readonly filter?: string;
+  /** What this client publishes on its line is not delivered to it. */
+  readonly excludeSelf?: boolean;
+  /** Of each key only the newest message is delivered, where the channel's namespace keeps an index of them. */
+  readonly conflate?: boolean;
   /** What the client says of itself to the other members of the channel, where that has presence. */
   readonly info?: Json;
   /** Takes each message once, in offset order. */
@@ -83,7 +87,8 @@ export class Subscription {
 
   // A resumed session does not know what the client says with each subscribe.
   get #resumable(): boolean {
-    return this.options.filter === undefined && this.options.info === undefined;
+    const { filter, info, excludeSelf, conflate } = this.options;
+    return filter === undefined && info === undefined && excludeSelf !== true && conflate !== true;
   }
 
   /** Gives the position to be sent with the connect frame, if there is room for it. For the client. */
@@ -106,8 +111,8 @@ export class Subscription {
       this.#answered(answer);
     });
     const from = this.#cursor.position ?? this.options.from;
-    const { filter, info } = this.options;
-    this.host.send({ type: "subscribe", requestId, channel: this.channel, from, filter, info });
+    const { filter, info, excludeSelf, conflate } = this.options;
+    this.host.send({ type: "subscribe", requestId, channel: this.channel, from, filter, info, excludeSelf, conflate });
   }
 
   /** Begins with what the gateway opened unasked. For the client. */

@@ -1066,6 +1066,10 @@ type Subscribe struct {
 	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	// With a pattern: where channels begin that do not begin at from.
 	Positions map[string]*Position `protobuf:"bytes,4,rep,name=positions,proto3" json:"positions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What this session publishes is not delivered to it.
+	ExcludeSelf bool `protobuf:"varint,5,opt,name=exclude_self,json=excludeSelf,proto3" json:"exclude_self,omitempty"`
+	// Of each key only the newest message is delivered, whether the session is slow or not.
+	Conflate bool `protobuf:"varint,7,opt,name=conflate,proto3" json:"conflate,omitempty"`
 	// What the session says of itself to the members of the channel: a JSON value of at most 1 KiB.
 	Info          []byte `protobuf:"bytes,6,opt,name=info,proto3" json:"info,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1128,6 +1132,20 @@ func (x *Subscribe) GetPositions() map[string]*Position {
 		return x.Positions
 	}
 	return nil
+}
+
+func (x *Subscribe) GetExcludeSelf() bool {
+	if x != nil {
+		return x.ExcludeSelf
+	}
+	return false
+}
+
+func (x *Subscribe) GetConflate() bool {
+	if x != nil {
+		return x.Conflate
+	}
+	return false
 }
 
 func (x *Subscribe) GetInfo() []byte {
@@ -3593,12 +3611,14 @@ const file_magpie_v1_frame_proto_rawDesc = "" +
 	"\x06Limits\x12\x1f\n" +
 	"\vframe_bytes\x18\x01 \x01(\x03R\n" +
 	"frameBytes\x12$\n" +
-	"\rsubscriptions\x18\x02 \x01(\x03R\rsubscriptions\"\x8d\x02\n" +
+	"\rsubscriptions\x18\x02 \x01(\x03R\rsubscriptions\"\xcc\x02\n" +
 	"\tSubscribe\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12$\n" +
 	"\x04from\x18\x02 \x01(\v2\x10.magpie.v1.StartR\x04from\x12\x16\n" +
 	"\x06filter\x18\x03 \x01(\tR\x06filter\x12A\n" +
-	"\tpositions\x18\x04 \x03(\v2#.magpie.v1.Subscribe.PositionsEntryR\tpositions\x12\x12\n" +
+	"\tpositions\x18\x04 \x03(\v2#.magpie.v1.Subscribe.PositionsEntryR\tpositions\x12!\n" +
+	"\fexclude_self\x18\x05 \x01(\bR\vexcludeSelf\x12\x1a\n" +
+	"\bconflate\x18\a \x01(\bR\bconflate\x12\x12\n" +
 	"\x04info\x18\x06 \x01(\fR\x04info\x1aQ\n" +
 	"\x0ePositionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
