@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/channel"
@@ -56,6 +57,8 @@ type Registry struct {
 	stop  chan struct{}
 	end   sync.Once // closes stop
 	done  sync.WaitGroup
+
+	warned atomic.Int64 // the second of the last warning
 
 	mu      sync.Mutex // guards the fields below, and all rooms and users
 	rooms   map[wire.ChannelName]*room
@@ -212,7 +215,7 @@ func (r *Registry) append(name wire.ChannelName, payloads [][]byte, done func(er
 		}
 	}
 	r.opts.Engine.Append(name, records, func(_ wire.Epoch, _ []channel.Placed, err error) {
-		if err != nil {
+		if second := time.Now().Unix(); err != nil && r.warned.Swap(second) != second { // all channels fail together
 			r.opts.Logger.Warn("who is here could not be told, and is told again", "channel", name, "error", err)
 		}
 		done(err)
