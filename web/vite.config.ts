@@ -22,6 +22,7 @@ export default defineConfig({
     proxy: {
       "/ws": { target: gateway, ws: true, changeOrigin: true },
       "/console.json": gateway,
+      "/magpie.v1.GatewayService": gateway,
     },
   },
   test: { include: ["test/**/*.test.ts"], environment: "happy-dom" },

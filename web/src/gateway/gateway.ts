@@ -12,18 +12,24 @@ export interface Gateway {
   readonly wantsToken: ComputedRef<boolean>;
   /** Tries again with this credential. */
   signIn(token: string): void;
+  /** Opens a line beside the shared one, for what has one place a line: a channel is subscribed once. */
+  openLine(): Client;
+}
+
+function createClient({ version }: ConsoleConfig): Client {
+  return new Client({
+    url: `${location.origin.replace(/^http/, "ws")}/ws`,
+    token: storedToken,
+    name: "magpie-console",
+    version,
+    // The gateway's own times are made for devices; someone who watches a page wants to know sooner.
+    heartbeat: { intervalMs: 10_000, timeoutMs: 30_000 },
+  });
 }
 
 /** Opens the line. */
 export function createGateway(config: ConsoleConfig): Gateway {
-  const client = new Client({
-    url: `${location.origin.replace(/^http/, "ws")}/ws`,
-    token: storedToken,
-    name: "magpie-console",
-    version: config.version,
-    // The gateway's own times are made for devices; someone who watches a page wants to know sooner.
-    heartbeat: { intervalMs: 10_000, timeoutMs: 30_000 },
-  });
+  const client = createClient(config);
   const state = shallowRef<ConnectionState>(client.state);
   client.onState((next) => {
     state.value = next;
@@ -44,6 +50,11 @@ export function createGateway(config: ConsoleConfig): Gateway {
     signIn(token) {
       storeToken(token);
       client.connect();
+    },
+    openLine() {
+      const line = createClient(config);
+      line.connect();
+      return line;
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Everything the console says. Numbers come in already written for the language. */
 export interface Text {
-  readonly title: { readonly logs: string; readonly chat: string };
+  readonly title: { readonly logs: string; readonly channels: string; readonly chat: string };
   readonly language: { readonly name: string; readonly change: string };
   readonly theme: { readonly toDark: string; readonly toLight: string };
   readonly state: StateText;
@@ -13,6 +13,7 @@ export interface Text {
   };
   readonly logs: LogsText;
   readonly event: EventText;
+  readonly channels: ChannelsText;
   readonly chat: ChatText;
 }
 
@@ -88,9 +89,85 @@ export interface EventText {
   readonly reason: Readonly<Record<string, string>>;
 }
 
+/** What the channels page says. */
+export interface ChannelsText {
+  readonly pattern: string;
+  readonly patternHint: string;
+  readonly open: string;
+  readonly column: {
+    readonly channel: string;
+    readonly rate: string;
+    readonly subscribers: string;
+    readonly tail: string;
+    readonly bytes: string;
+  };
+  readonly range: (head: string, tail: string) => string;
+  readonly order: string;
+  readonly total: (count: string) => string;
+  readonly firstOf: (count: string, total: string) => string;
+  readonly none: string;
+  readonly noneMatches: string;
+  readonly loading: string;
+  readonly rightMissing: (right: string) => string;
+  readonly stillWorks: string;
+  readonly unavailable: (why: string) => string;
+  readonly close: string;
+  readonly filter: string;
+  readonly filterHint: string;
+  readonly apply: string;
+  readonly filterMissing: string;
+  readonly refused: (code: string, why: string) => string;
+  readonly mayNotRead: string;
+  readonly opening: string;
+  readonly quiet: string;
+  readonly live: string;
+  readonly pause: string;
+  readonly paused: (count: string) => string;
+  readonly messages: string;
+  readonly gap: (from: string, to: string, why: string) => string;
+  readonly message: (offset: string) => string;
+  readonly back: string;
+  readonly field: {
+    readonly offset: string;
+    readonly time: string;
+    readonly publisher: string;
+    readonly key: string;
+    readonly tags: string;
+    readonly messageId: string;
+    readonly meta: string;
+    readonly payload: string;
+  };
+  readonly publish: string;
+  readonly kind: string;
+  readonly data: string;
+  readonly text: string;
+  readonly payloadHint: string;
+  readonly keyHint: string;
+  readonly tagsHint: string;
+  readonly send: string;
+  readonly sending: string;
+  readonly sent: (offset: string, epoch: string) => string;
+  readonly duplicate: string;
+  readonly fault: { readonly json: string; readonly tags: string };
+}
+
 /** What the chat page says. */
 export interface ChatText {
   readonly room: string;
+  readonly rooms: string;
+  readonly joinHint: string;
+  readonly join: string;
+  readonly leave: (room: string) => string;
+  readonly badName: string;
+  readonly tooMany: (count: string) => string;
+  readonly unread: (count: string) => string;
+  readonly newFrom: string;
+  readonly typing: (names: string) => string;
+  readonly nameSeparator: string;
+  readonly refused: (why: string) => string;
+  readonly members: (count: string) => string;
+  readonly membersList: string;
+  readonly moreMembers: (count: string) => string;
   readonly name: string;
   readonly namePlaceholder: string;
   readonly message: string;

@@ -1,7 +1,7 @@
 import { readonly, ref, type Ref } from "vue";
 
 /** The pages of the console. */
-export const pages = ["logs", "chat"] as const;
+export const pages = ["logs", "channels", "chat"] as const;
 
 /** One of the pages. */
 export type Page = (typeof pages)[number];
