@@ -2,11 +2,13 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { TabIdentity } from "../src/chat/identity";
 import { place } from "../src/chat/grouping";
 import { ChatRoom, maxEntries } from "../src/chat/room";
+import { RoomBook } from "../src/chat/rooms";
 import { FakeLine } from "./fakeClient";
 
 const channel = "chat.lobby";
 
 beforeEach(() => {
+  localStorage.clear();
   vi.useFakeTimers();
 });
 afterEach(() => {
@@ -15,7 +17,7 @@ afterEach(() => {
 
 async function entered() {
   const line = new FakeLine();
-  const room = new ChatRoom(line.client, channel, new TabIdentity());
+  const room = new ChatRoom(line.client, channel, new TabIdentity(), new RoomBook([channel]));
   line.client.connect();
   await vi.advanceTimersByTimeAsync(0);
   line.accept();

@@ -10,16 +10,19 @@ export interface PlacedEntry {
   readonly newDay: boolean;
   /** Whether it goes on where the same person just spoke. */
   readonly continued: boolean;
+  /** Whether it is the first that was not seen. */
+  readonly firstUnread: boolean;
 }
 
-/** Decides where days and speakers change. */
-export function place(entries: readonly ChatEntry[]): PlacedEntry[] {
+/** Decides where days and speakers change, and where the new messages begin. */
+export function place(entries: readonly ChatEntry[], unreadId?: string): PlacedEntry[] {
   let previous: ChatEntry | undefined;
   return entries.map((entry) => {
     const newDay = previous === undefined || dayOf(previous.time) !== dayOf(entry.time);
-    const continued = !newDay && entry.kind === "message" && previous?.kind === "message" && follows(previous, entry);
+    const firstUnread = entry.id === unreadId;
+    const continued = !newDay && !firstUnread && entry.kind === "message" && previous?.kind === "message" && follows(previous, entry);
     previous = entry;
-    return { entry, newDay, continued };
+    return { entry, newDay, continued, firstUnread };
   });
 }
 

@@ -1,8 +1,9 @@
-import type { Client, Subscription } from "@magpie-bridge/client";
+import type { Client, MagpieError, Subscription } from "@magpie-bridge/client";
 import { shallowRef, type ShallowRef } from "vue";
 import { Pump } from "../logs/pump";
 import { type ChatEntry, type ChatMessage, readMessage } from "./entry";
 import type { TabIdentity } from "./identity";
+import { type ReadMarks, Unread } from "./unread";
 
 /** How many earlier messages are read on entry. */
 export const historyMessages = 200;
@@ -15,6 +16,11 @@ export class ChatRoom {
   /** The conversation in its order; what is on its way stands last. */
   readonly entries: ShallowRef<readonly ChatEntry[]> = shallowRef([]);
 
+  /** What was not seen on this device. */
+  readonly unread: Unread;
+  /** Why nothing comes. */
+  readonly ended: ShallowRef<MagpieError | undefined> = shallowRef();
+
   readonly #client: Client;
   readonly #channel: string;
   readonly #identity: TabIdentity;
@@ -22,28 +28,43 @@ export class ChatRoom {
   // A flood of messages is drawn once a frame.
   readonly #pump = new Pump(() => {
     this.entries.value = [...this.#received, ...this.#outbox.values()];
+    this.unread.store();
     return false;
   });
   #received: ChatEntry[] = [];
   readonly #outbox = new Map<string, ChatMessage>();
 
-  constructor(client: Client, channel: string, identity: TabIdentity) {
+  constructor(client: Client, channel: string, identity: TabIdentity, marks: ReadMarks) {
     this.#client = client;
     this.#channel = channel;
     this.#identity = identity;
+    this.unread = new Unread(channel, marks);
     this.#subscription = client.subscribe(channel, {
       from: { last: historyMessages },
       onMessage: (frame) => {
         const message = readMessage(frame, (id) => identity.owns(id));
-        if (message !== undefined) this.#receive(message);
+        this.unread.pass(frame.offset);
+        this.#pump.request();
+        if (message === undefined) return;
+        this.unread.add(message.id, frame.offset, message.own);
+        this.#receive(message);
       },
       onGap: ({ fromOffset = 0, toOffset = 0, epoch, reason }) => {
+        if (reason === "retention") this.unread.pass(toOffset);
         this.#receive({
           kind: "notice",
           id: `gap ${epoch} ${String(fromOffset)}`,
           time: Date.now(),
           missing: reason === "epoch" ? undefined : toOffset - fromOffset + 1,
         });
+      },
+      onSubscribed: ({ position, tail }) => {
+        this.ended.value = undefined;
+        this.unread.begin(position, tail);
+        this.#pump.request();
+      },
+      onEnd: (error) => {
+        this.ended.value = error;
       },
     });
   }
