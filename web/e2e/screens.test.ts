@@ -27,17 +27,35 @@ beforeAll(async () => {
     await page.press("[data-test=text]", "Enter");
     await page.locator("[data-test=message]", { hasText: text }).waitFor();
   }
+  for (const room of ["ops", "release-2026-11"]) {
+    await page.fill("[data-test=join]", room);
+    await page.press("[data-test=join]", "Enter");
+    await page.fill("[data-test=text]", `Hello, ${room}.`);
+    await page.press("[data-test=text]", "Enter");
+    await page.locator("[data-test=message]", { hasText: `Hello, ${room}.` }).waitFor();
+  }
   await page.context().close();
+  for (let i = 1; i <= 60; i++) await publish(["order.update", "order.paid", "stock.level", "user.ann"][i % 4] ?? "", i);
 });
 afterAll(async () => {
   await browser.close();
   await gateway.stop();
 });
 
+/** Publishes an order as a backend does. */
+async function publish(channel: string, n: number): Promise<void> {
+  const data = { order: `A-${String(4_100 + n)}`, status: "paid", amount: n * 7.5, items: [{ sku: "tea-oolong", count: n }] };
+  await fetch(`${gateway.url}magpie.v1.GatewayService/Publish`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ channel, key: `A-${String(4_100 + n)}`, tags: { region: n % 2 === 0 ? "eu" : "ap" }, data }),
+  });
+}
+
 /** Names the elements that are wider than the page, or whose words do not fit. */
 function clipped(page: Page): Promise<string[]> {
   return page.evaluate(() =>
-    [...document.querySelectorAll<HTMLElement>("header *, .banner *, .toolbar *, .levels *, .status *, .composer *, .panel *, .entries *")]
+    [...document.querySelectorAll<HTMLElement>("header *, .banner *, .toolbar *, .levels *, .status *, .composer *, .panel *, .entries *, .heads *, .bar *, .publish *, .join *, .note")]
       .filter((element) => {
         const { left, right, width } = element.getBoundingClientRect();
         const cut = getComputedStyle(element).overflow !== "visible" && element.scrollWidth > element.clientWidth + 1;
@@ -69,8 +87,36 @@ describe.each(looks)("at $name", ({ name, ...options }) => {
     await page.context().close();
   });
 
+  it("nothing is clipped on the channels page", async () => {
+    const { page, faults } = await visit(browser, `${gateway.url}#/channels`, options);
+    await page.locator("[data-channel='order.update']").waitFor();
+    await Promise.all([61, 62, 63, 64].map((n) => publish("order.update", n)));
+    await page.waitForTimeout(2_300);
+    await page.screenshot({ path: `${folder}channels-${name}.png` });
+    expect(await clipped(page)).toEqual([]);
+    await page.click("[data-channel='order.update']");
+    await page.locator("[data-test=look-row]").last().click();
+    await page.fill("[data-test=payload]", '{"order": "A-1"}');
+    await page.click("[data-test=publish]");
+    await page.waitForTimeout(400);
+    await page.screenshot({ path: `${folder}channel-${name}.png` });
+    expect(await clipped(page)).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
   it("nothing is clipped on the chat page", async () => {
     const { page, faults } = await visit(browser, `${gateway.url}#/chat`, options);
+    await page.locator("[data-test=message]").first().waitFor();
+    // As on a device that joined a room, read it in part, and is in another one now.
+    await page.evaluate(() => {
+      localStorage.setItem("magpie.chat.rooms", JSON.stringify(["chat.ops", "chat.release-2026-11"]));
+      const read = JSON.parse(localStorage.getItem("magpie.chat.read.chat.lobby") ?? "{}") as { epoch: string };
+      localStorage.setItem("magpie.chat.read.chat.lobby", JSON.stringify({ epoch: read.epoch, offset: 2 }));
+      localStorage.setItem("magpie.chat.read.chat.ops", JSON.stringify({ epoch: "other", offset: 0 }));
+    });
+    await page.reload();
+    await page.locator("[data-test=new-line]").waitFor();
     await page.locator("[data-test=message]").first().waitFor();
     await page.screenshot({ path: `${folder}chat-${name}.png` });
     expect(await clipped(page)).toEqual([]);
