@@ -21,12 +21,13 @@ export class Gateway {
     readonly directory: string,
     readonly port: number,
     private readonly secret: string | undefined,
+    private readonly config: string | undefined,
   ) {}
 
-  /** Builds the binary where it is missing, and starts it on a free port; with a secret, tokens are asked for. */
-  static async start(secret?: string): Promise<Gateway> {
+  /** Builds the binary where it is missing, and starts it on a free port; with a secret, tokens are asked for. config is its configuration in YAML. */
+  static async start(secret?: string, config?: string): Promise<Gateway> {
     if (!existsSync(binary)) execFileSync("go", ["build", "-o", binary, "./cmd/magpie"], { cwd: root, stdio: "inherit" });
-    const gateway = new Gateway(await mkdtemp(join(tmpdir(), "magpie-e2e-")), await freePort(), secret);
+    const gateway = new Gateway(await mkdtemp(join(tmpdir(), "magpie-e2e-")), await freePort(), secret, config);
     await writeFile(gateway.logFile, "");
     await gateway.run();
     return gateway;
@@ -46,6 +47,11 @@ export class Gateway {
   async run(): Promise<void> {
     const listen = `127.0.0.1:${String(this.port)}`;
     const mode = this.secret === undefined ? ["--dev"] : [];
+    const file = join(this.directory, "config.yaml");
+    if (this.config !== undefined) {
+      await writeFile(file, this.config);
+      mode.push("--config", file);
+    }
     this.#process = spawn(binary, ["serve", ...mode, "--listen", listen, "--logs", this.logFile], {
       stdio: "ignore",
       env: this.#environment,

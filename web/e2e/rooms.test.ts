@@ -5,11 +5,18 @@ import { Gateway } from "./gateway";
 
 const message = "[data-test=message]";
 
+/** The rooms tell who is in them, but for one. */
+const config = `namespaces:
+  - {name: silent, pattern: chat.silent}
+  - {name: chat, pattern: chat.*, presence: true}
+presence: {grace: 100ms}
+`;
+
 let browser: Browser;
 let gateway: Gateway;
 
 beforeAll(async () => {
-  [browser, gateway] = await Promise.all([launch(), Gateway.start()]);
+  [browser, gateway] = await Promise.all([launch(), Gateway.start(undefined, config)]);
 });
 afterAll(async () => {
   await browser.close();
@@ -84,4 +91,19 @@ it("shows who is typing, until the message comes or some seconds have passed", a
   await expect.poll(() => typing.innerText()).toContain("Bo");
   await expect.poll(() => typing.innerText(), { timeout: 8_000 }).toBe("");
   await Promise.all([ann.context().close(), bo.context().close()]);
+});
+
+it("shows who is in a room where the gateway tells, by the names that they go by", async () => {
+  const ann = await enter("Ann", "people");
+  const bo = await enter("<b>Bo</b>", "people");
+  const members = (page: Page) => page.locator("[data-test=member]").allInnerTexts();
+  await say(ann, "I am Ann");
+  await say(bo, "I am Bo");
+  await expect.poll(() => members(ann)).toEqual(["<b>Bo</b>", "Ann"]);
+  expect(await ann.locator("[data-test=members]").innerText()).toContain("2 here");
+  await bo.context().close();
+  await expect.poll(() => members(ann), { timeout: 10_000 }).toEqual(["Ann"]);
+  await join(ann, "silent");
+  await expect.poll(() => ann.locator("[data-test=members]").count()).toBe(0);
+  await ann.context().close();
 });

@@ -13,7 +13,7 @@ let gateway: Gateway;
 
 beforeAll(async () => {
   mkdirSync(folder, { recursive: true });
-  [browser, gateway] = await Promise.all([launch(), Gateway.start()]);
+  [browser, gateway] = await Promise.all([launch(), Gateway.start(undefined, "namespaces: [{name: chat, pattern: chat.*, presence: true}]")]);
   await gateway.log(...shopDay(240, Date.now()));
   const { page } = await visit(browser, `${gateway.url}#/chat`);
   for (const [name, text] of [
@@ -117,6 +117,7 @@ describe.each(looks)("at $name", ({ name, ...options }) => {
     });
     await page.reload();
     await page.locator("[data-test=new-line]").waitFor();
+    await page.waitForSelector("[data-test=members]");
     await page.locator("[data-test=message]").first().waitFor();
     await page.screenshot({ path: `${folder}chat-${name}.png` });
     expect(await clipped(page)).toEqual([]);

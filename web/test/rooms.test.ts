@@ -108,3 +108,17 @@ it("tells why a room cannot be read", async () => {
   line.receive({ type: "unsubscribed", channel: lobby, code: "permission_denied", reason: "not yours" });
   expect(room.ended.value?.message).toBe("not yours");
 });
+
+it("goes on where it stands under another name, and says that name to the members", async () => {
+  const { line, room, say } = await entered();
+  say(1);
+  room.introduce("Ann");
+  const { info, from, requestId } = line.last("subscribe");
+  expect([info, from]).toEqual([{ name: "Ann" }, { epoch: "k1", offset: 1 }]);
+  line.receive({ type: "subscribed", requestId, channel: lobby, position: { epoch: "k1", offset: 1 }, tail: 1, recovered: true });
+  say(2);
+  room.introduce("Ann");
+  expect(line.sent.filter(({ type }) => type === "subscribe").length).toBe(2);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(room.entries.value.map(({ id }) => id)).toEqual(["m1", "m2"]);
+});

@@ -1,8 +1,9 @@
-import type { Client, MagpieError, Subscription } from "@magpie-bridge/client";
+import type { Client, MagpieError, Start, Subscription } from "@magpie-bridge/client";
 import { shallowRef, type ShallowRef } from "vue";
 import { Pump } from "../logs/pump";
 import { type ChatEntry, type ChatMessage, readMessage } from "./entry";
 import type { TabIdentity } from "./identity";
+import { introduction } from "./members";
 import { type ReadMarks, Unread } from "./unread";
 
 /** How many earlier messages are read on entry. */
@@ -24,7 +25,8 @@ export class ChatRoom {
   readonly #client: Client;
   readonly #channel: string;
   readonly #identity: TabIdentity;
-  readonly #subscription: Subscription;
+  #username: string;
+  #subscription: Subscription;
   // A flood of messages is drawn once a frame.
   readonly #pump = new Pump(() => {
     this.entries.value = [...this.#received, ...this.#outbox.values()];
@@ -34,39 +36,23 @@ export class ChatRoom {
   #received: ChatEntry[] = [];
   readonly #outbox = new Map<string, ChatMessage>();
 
-  constructor(client: Client, channel: string, identity: TabIdentity, marks: ReadMarks) {
+  constructor(client: Client, channel: string, identity: TabIdentity, marks: ReadMarks, username = "") {
     this.#client = client;
     this.#channel = channel;
     this.#identity = identity;
     this.unread = new Unread(channel, marks);
-    this.#subscription = client.subscribe(channel, {
-      from: { last: historyMessages },
-      onMessage: (frame) => {
-        const message = readMessage(frame, (id) => identity.owns(id));
-        this.unread.pass(frame.offset);
-        this.#pump.request();
-        if (message === undefined) return;
-        this.unread.add(message.id, frame.offset, message.own);
-        this.#receive(message);
-      },
-      onGap: ({ fromOffset = 0, toOffset = 0, epoch, reason }) => {
-        if (reason === "retention") this.unread.pass(toOffset);
-        this.#receive({
-          kind: "notice",
-          id: `gap ${epoch} ${String(fromOffset)}`,
-          time: Date.now(),
-          missing: reason === "epoch" ? undefined : toOffset - fromOffset + 1,
-        });
-      },
-      onSubscribed: ({ position, tail }) => {
-        this.ended.value = undefined;
-        this.unread.begin(position, tail);
-        this.#pump.request();
-      },
-      onEnd: (error) => {
-        this.ended.value = error;
-      },
-    });
+    this.#username = username;
+    this.#subscription = this.#open({ last: historyMessages });
+  }
+
+  /** Tells the others by which name one is here. The subscription goes on where it stands. */
+  introduce(username: string): void {
+    if (username === this.#username) return;
+    this.#username = username;
+    if (this.ended.value !== undefined) return;
+    const { position } = this.#subscription;
+    this.#subscription.close();
+    this.#subscription = this.#open(position ?? { last: historyMessages });
   }
 
   /** Says something. */
@@ -91,6 +77,38 @@ export class ChatRoom {
   close(): void {
     this.#subscription.close();
     this.#pump.stop();
+  }
+
+  #open(from: Start): Subscription {
+    return this.#client.subscribe(this.#channel, {
+      from,
+      info: introduction(this.#username),
+      onMessage: (frame) => {
+        const message = readMessage(frame, (id) => this.#identity.owns(id));
+        this.unread.pass(frame.offset);
+        this.#pump.request();
+        if (message === undefined) return;
+        this.unread.add(message.id, frame.offset, message.own);
+        this.#receive(message);
+      },
+      onGap: ({ fromOffset = 0, toOffset = 0, epoch, reason }) => {
+        if (reason === "retention") this.unread.pass(toOffset);
+        this.#receive({
+          kind: "notice",
+          id: `gap ${epoch} ${String(fromOffset)}`,
+          time: Date.now(),
+          missing: reason === "epoch" ? undefined : toOffset - fromOffset + 1,
+        });
+      },
+      onSubscribed: ({ position, tail }) => {
+        this.ended.value = undefined;
+        this.unread.begin(position, tail);
+        this.#pump.request();
+      },
+      onEnd: (error) => {
+        this.ended.value = error;
+      },
+    });
   }
 
   #publish(message: ChatMessage): void {

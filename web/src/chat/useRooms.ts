@@ -26,15 +26,18 @@ export interface Rooms {
   /** Joins a room and opens it; false when there are too many. */
   join(channel: string): boolean;
   leave(channel: string): void;
+  /** Tells all rooms by which name one is here. */
+  introduce(username: string): void;
 }
 
 /** Keeps all rooms of this device subscribed for as long as the component lives. */
-export function useRooms({ client, config }: Gateway, identity: TabIdentity): Rooms {
+export function useRooms({ client, config }: Gateway, identity: TabIdentity, name: string): Rooms {
   const fixed = config.chatChannels.length === 0 ? [defaultRoom] : config.chatChannels;
   const book = new RoomBook(fixed);
   const rooms = shallowReactive(new Map<string, ChatRoom>());
+  let username = name;
   const enter = (channel: string): ChatRoom => {
-    const room = rooms.get(channel) ?? new ChatRoom(client, channel, identity, book);
+    const room = rooms.get(channel) ?? new ChatRoom(client, channel, identity, book, username);
     rooms.set(channel, room);
     return room;
   };
@@ -70,6 +73,10 @@ export function useRooms({ client, config }: Gateway, identity: TabIdentity): Ro
       rooms.get(left)?.close();
       rooms.delete(left);
       book.leave(left);
+    },
+    introduce(next) {
+      username = next;
+      for (const room of rooms.values()) room.introduce(next);
     },
   };
 }

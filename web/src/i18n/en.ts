@@ -86,6 +86,7 @@ export const en: Text = {
     patternHint: "order.*  logs.>  or a name",
     open: "Open",
     column: { channel: "Channel", rate: "Rate", subscribers: "Subscribers", tail: "Offsets", bytes: "Size" },
+    subscribers: (count) => `${count} subscribers`,
     range: (head, tail) => `${head} to ${tail}`,
     order: "Order",
     total: (count) => `${count} channels`,

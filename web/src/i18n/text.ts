@@ -101,6 +101,7 @@ export interface ChannelsText {
     readonly tail: string;
     readonly bytes: string;
   };
+  readonly subscribers: (count: string) => string;
   readonly range: (head: string, tail: string) => string;
   readonly order: string;
   readonly total: (count: string) => string;

@@ -86,6 +86,7 @@ export const zh: Text = {
     patternHint: "order.*  logs.>  或频道名",
     open: "打开",
     column: { channel: "频道", rate: "速率", subscribers: "订阅数", tail: "位置", bytes: "大小" },
+    subscribers: (count) => `${count} 个订阅`,
     range: (head, tail) => `${head} 至 ${tail}`,
     order: "排序",
     total: (count) => `${count} 个频道`,
