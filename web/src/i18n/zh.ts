@@ -149,7 +149,7 @@ export const zh: Text = {
     typing: (names) => `正在输入：${names}`,
     nameSeparator: "、",
     refused: (why) => `无法读取此房间：${why}`,
-    members: (count) => `${count} 人在线`,
+    members: (count) => `${count} 个在线`,
     membersList: "成员",
     moreMembers: (count) => `还有 ${count} 人`,
     name: "你的名字",
