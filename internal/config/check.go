@@ -23,6 +23,7 @@ func (c *Config) Check() error {
 	c.checkTimes(&ps)
 	c.checkNames(&ps)
 	c.checkSlow(&ps)
+	c.checkNamespaces(&ps)
 	if c.Limits.OutboxBytes < c.Limits.FrameBytes {
 		c.contradiction(&ps, setting{"limits.outbox_bytes", c.Limits.OutboxBytes}, setting{"limits.frame_bytes", c.Limits.FrameBytes},
 			"an outbox must hold at least one frame")

@@ -61,6 +61,9 @@ type Config struct {
 	Presence   Presence    `yaml:"presence"`
 	Console    Console     `yaml:"console"`
 	Metrics    Metrics     `yaml:"metrics"`
+	// System has the channels sys.nodes, sys.config and sys.metrics written at all times. Default false: while somebody of
+	// this node has subscribed them.
+	System bool `yaml:"system"`
 
 	places places // where each key was set
 }
@@ -236,6 +239,19 @@ type Namespace struct {
 	MaxLag int `yaml:"max_lag"`
 	// Presence has the channel sys.members.<channel> tell of each channel who subscribes it and who leaves. Default false.
 	Presence bool `yaml:"presence"`
+	// MaxMessage is the largest payload of a message, a size. Default 0, which stands for limits.frame_bytes.
+	MaxMessage Size `yaml:"max_message"`
+	// Publish is who may publish besides those who have the right by their credential: none, everybody, or a list of users.
+	// Default none.
+	Publish Audience `yaml:"publish"`
+	// Subscribe is the same of subscribing, and reading the history.
+	Subscribe Audience `yaml:"subscribe"`
+	// TTL is how long after its last message, or after its last subscriber has left, a channel is gone with all that it
+	// keeps, a duration. Default 0s: that never happens.
+	TTL time.Duration `yaml:"ttl"`
+	// Create has channels made by whoever uses them first. Where it is false, a channel that nobody has made is not found.
+	// Default true.
+	Create bool `yaml:"create"`
 }
 
 // Logs is about log files that the gateway reads itself, and about its own log.
@@ -306,6 +322,7 @@ func Default() *Config {
 			Idempotency: Idempotency{Messages: 200_000, Age: 24 * time.Hour},
 
 			SlowConsumer: SlowLag,
+			Create:       true,
 		}},
 		Logs:     Logs{Channel: "logs.local", LinesBack: 1000, OwnLog: true},
 		Presence: Presence{Grace: 5 * time.Second},
@@ -359,6 +376,7 @@ func (c *Config) General() *Namespace {
 	return &Namespace{
 		Durability: c.Durability, Retention: c.Retention, Idempotency: c.Idempotency,
 		SlowConsumer: c.SlowConsumer, MaxLag: c.MaxLag,
+		Create: true,
 	}
 }
 

@@ -17,6 +17,8 @@
 //	tree.go     YAML to plain values with places
 //	values.go   sizes, secrets, patterns
 //	check.go    contradictions
+//	namespace.go  whom a namespace gives rights, and namespaces that contradict themselves or each other
+//	change.go   what differs between two configurations, and what of it can be had without a restart
 //	error.go    places, problems, "did you mean"
 //	memory.go   how much memory there is
 //	show.go     printing and logging a configuration without its secrets

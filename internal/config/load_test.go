@@ -92,6 +92,7 @@ func TestNamespacesInheritAndKeepTheBuiltIn(t *testing.T) {
 
 			SlowConsumer: SlowLatest,
 			MaxLag:       3,
+			Create:       true,
 		},
 		Default().Namespaces[0],
 	}

@@ -55,6 +55,7 @@ func (c *Config) read(s *section) {
 	s.section("presence", c.Presence.read)
 	s.section("console", func(s *section) { s.flag("enabled", &c.Console.Enabled) })
 	s.section("metrics", func(s *section) { s.flag("enabled", &c.Metrics.Enabled) })
+	s.flag("system", &c.System)
 }
 
 func (t *TLS) read(s *section) {
@@ -198,6 +199,11 @@ func (c *Config) readNamespaces(s *section) {
 		s.section("idempotency", n.Idempotency.read)
 		s.slowConsumer(&n.SlowConsumer, &n.MaxLag)
 		s.flag("presence", &n.Presence)
+		s.size("max_message", &n.MaxMessage, 0, 16*MiB)
+		s.audience("publish", &n.Publish)
+		s.audience("subscribe", &n.Subscribe)
+		s.duration("ttl", &n.TTL, 0, 365*day)
+		s.flag("create", &n.Create)
 		s.require("name")
 		s.require("pattern")
 		read = append(read, n)
