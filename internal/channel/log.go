@@ -20,6 +20,8 @@ type Log struct {
 	name  wire.ChannelName
 	epoch wire.Epoch
 
+	created int64 // milliseconds since 1970; 0: not known. Set once
+
 	newest *newest // of each key; nil when nobody needs it. Set once
 
 	store Store // of the entries that have left memory; nil when they are gone then. Set once
@@ -59,6 +61,7 @@ var logOverhead = int(unsafe.Sizeof(Log{})) + 128
 // NewLog returns an empty log whose numbering is called epoch.
 func (s *Space) NewLog(name wire.ChannelName, epoch wire.Epoch, retention Retention) *Log {
 	l := &Log{space: s, name: name, epoch: epoch, retention: retention, touched: s.now()}
+	l.created = l.touched.UnixMilli()
 	l.head.Store(1)
 	l.chunks.Store(new([]*chunk))
 	l.pages.Store(new([]*chunk))
@@ -187,6 +190,25 @@ func (l *Log) Close(force bool) bool {
 	}
 	l.close()
 	return true
+}
+
+// Expire evicts the log, whatever it holds, when nobody watches it and nobody has used it since the given time. It reports
+// whether the log is closed now.
+func (l *Log) Expire(unused time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed && (len(l.watching()) > 0 || !l.touched.Before(unused)) {
+		return false
+	}
+	l.close()
+	return true
+}
+
+// Touched is when somebody used the log last: an append, or the end of a watch.
+func (l *Log) Touched() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.touched
 }
 
 // close evicts the log. The caller holds the mutex.

@@ -12,6 +12,7 @@ type Record struct {
 	wire.Publication
 	Publisher string // the authenticated user
 	Origin    uint64 // the session that published it, for those who want all but their own; 0: none
+	Create    bool   // of the first of several: its channel may be made for it where use alone does not make one
 }
 
 // The compact form of an entry, in the order written:

@@ -13,6 +13,7 @@ type Numbering struct {
 	Before  wire.Offset // the next entry added gets the offset behind this
 	Damaged wire.Offset // entries up to here were lost to damage, and a gap over them says so; 0: none were
 	Last    int64       // the time of the newest entry there ever was, in milliseconds since 1970
+	Created int64       // when the channel was made, in milliseconds since 1970; 0: not known
 }
 
 // RestoreLog returns a log with nothing in memory, whose numbering goes on where n says; [Log.Recall] and [Log.Add] fill it.
@@ -28,7 +29,7 @@ func (s *Space) RestoreLog(name wire.ChannelName, store Store, n Numbering, rete
 	}
 	l.tail.Store(uint64(n.Before))
 	l.damaged.Store(uint64(n.Damaged))
-	l.lastTime = n.Last
+	l.lastTime, l.created = n.Last, n.Created
 	if l.newest != nil {
 		l.newest.from = n.Before + 1
 	}

@@ -36,11 +36,12 @@ type ChannelInfo struct {
 	Epoch      wire.Epoch  // empty where it is not known until somebody uses the channel
 	Head, Tail wire.Offset // the oldest kept, Tail+1 when nothing is, and the newest
 	Bytes      int64       // of the entries kept, in their compact form
+	Created    int64       // when it was made, in milliseconds since 1970; 0: not known
 }
 
 // NewChannelInfo is how a channel stands that is in memory only.
 func NewChannelInfo(name wire.ChannelName, s channel.Summary) ChannelInfo {
-	return ChannelInfo{Name: name, Epoch: s.Epoch, Head: s.Head, Tail: s.Tail, Bytes: s.Bytes}
+	return ChannelInfo{Name: name, Epoch: s.Epoch, Head: s.Head, Tail: s.Tail, Bytes: s.Bytes, Created: s.Created}
 }
 
 // Selection picks the names of a page out of all that there are, which come in any order. It remembers no more than twice

@@ -23,6 +23,8 @@ type MemoryOptions struct {
 	Space *channel.Space
 	// Retention says what a channel keeps, by its name; nil means channel.DefaultRetention for all.
 	Retention func(wire.ChannelName) channel.Retention
+	// Policy says how long a channel lives, by its name; nil means for ever. What it says may change.
+	Policy func(wire.ChannelName) Policy
 	// SweepEvery is the time between two looks for what has grown old. 0 means 5 s.
 	SweepEvery time.Duration
 	// IdleAfter is how long an empty channel without subscribers is remembered: until then, its numbering goes on.
@@ -54,12 +56,16 @@ var (
 	_ Engine    = (*Memory)(nil)
 	_ Lister    = (*Memory)(nil)
 	_ Announcer = (*Memory)(nil)
+	_ Refresher = (*Memory)(nil)
 )
 
 // NewMemory starts a memory engine; [Memory.Close] ends it.
 func NewMemory(opts MemoryOptions) *Memory {
 	if opts.Retention == nil {
 		opts.Retention = func(wire.ChannelName) channel.Retention { return channel.DefaultRetention() }
+	}
+	if opts.Policy == nil {
+		opts.Policy = Plain
 	}
 	if opts.SweepEvery == 0 {
 		opts.SweepEvery = 5 * time.Second
@@ -83,8 +89,9 @@ func (e *Memory) Append(name wire.ChannelName, records []channel.Record, done fu
 	e.relieve()
 	buf := placedPool.Get().(*[]channel.Placed)
 	defer placedPool.Put(buf)
+	create := len(records) > 0 && records[0].Create
 	for {
-		log, err := e.open(name)
+		log, err := e.open(name, create)
 		if err != nil {
 			done("", nil, err)
 			return
@@ -104,7 +111,7 @@ func (e *Memory) Append(name wire.ChannelName, records []channel.Record, done fu
 func (e *Memory) Watch(name wire.ChannelName, w *channel.Watch) (*channel.Log, error) {
 	e.relieve()
 	for {
-		log, err := e.open(name)
+		log, err := e.open(name, false)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +124,7 @@ func (e *Memory) Watch(name wire.ChannelName, w *channel.Watch) (*channel.Log, e
 
 // Read implements [Engine]; done is called before it returns.
 func (e *Memory) Read(name wire.ChannelName, q channel.Query, done func(channel.Run, error)) {
-	log, err := e.open(name)
+	log, err := e.open(name, false)
 	if err != nil {
 		done(channel.Run{}, err)
 		return
@@ -138,6 +145,13 @@ func (e *Memory) Stats() Stats {
 	return stats
 }
 
+// Refresh implements [Refresher].
+func (e *Memory) Refresh() {
+	for _, log := range e.all() {
+		log.SetRetention(e.opts.Retention(log.Name()))
+	}
+}
+
 // Close implements [Engine].
 func (e *Memory) Close(context.Context) error {
 	close(e.stop)
@@ -149,14 +163,18 @@ func (e *Memory) shard(name wire.ChannelName) *mapShard {
 	return &e.shards[maphash.String(e.seed, string(name))%mapShards]
 }
 
-// open returns the channel's log, a new one when there is none and memory allows it.
-func (e *Memory) open(name wire.ChannelName) (*channel.Log, error) {
+// open returns the channel's log, a new one when there is none, and the channel's policy and memory allow it. create asks for
+// it in any case.
+func (e *Memory) open(name wire.ChannelName, create bool) (*channel.Log, error) {
 	s := e.shard(name)
 	s.mu.RLock()
 	log := s.logs[name]
 	s.mu.RUnlock()
 	if log != nil {
 		return log, nil
+	}
+	if !create && e.opts.Policy(name).Given {
+		return nil, Unmade(name)
 	}
 	if !e.relieve() {
 		return nil, wire.Errorf(wire.CodeResourceExhausted,

@@ -22,9 +22,20 @@ func (e *Memory) sweepLoop() {
 }
 
 func (e *Memory) sweep() {
-	idle := e.opts.Space.Now().Add(-e.opts.IdleAfter)
+	now := e.opts.Space.Now()
 	for _, log := range e.all() {
-		if since := log.Sweep(); !since.IsZero() && since.Before(idle) && log.Close(false) {
+		since := log.Sweep()
+		if since.IsZero() {
+			continue // somebody watches it
+		}
+		gone := false
+		switch p := e.opts.Policy(log.Name()); {
+		case p.TTL > 0:
+			gone = log.Expire(now.Add(-p.TTL))
+		case !p.Given:
+			gone = since.Before(now.Add(-e.opts.IdleAfter)) && log.Close(false)
+		}
+		if gone {
 			e.remove(log)
 		}
 	}
@@ -54,8 +65,7 @@ func (e *Memory) free(goal int64) {
 	budget := e.opts.Space.Budget()
 	largest := costHeap{}
 	for _, log := range e.all() {
-		if log.Close(false) {
-			e.remove(log)
+		if e.dispense(log) {
 			continue
 		}
 		largest = append(largest, costed{log: log, cost: log.Cost()})
@@ -69,11 +79,18 @@ func (e *Memory) free(goal int64) {
 			heap.Fix(&largest, 0)
 			continue
 		}
-		if top.log.Close(false) {
-			e.remove(top.log)
-		}
+		e.dispense(top.log)
 		heap.Pop(&largest)
 	}
+}
+
+// dispense evicts a log that is empty and has no subscribers, where its channel may be made again by whoever needs it.
+func (e *Memory) dispense(log *channel.Log) bool {
+	if e.opts.Policy(log.Name()).Given || !log.Close(false) {
+		return false
+	}
+	e.remove(log)
+	return true
 }
 
 type costed struct {

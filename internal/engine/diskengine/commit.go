@@ -1,6 +1,7 @@
 package diskengine
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -134,6 +135,10 @@ func (g *group) promise(t *topic) {
 	}
 	g.sync = true // the note must be there before what it is about
 	_ = g.batch.Set(nameKey(t.name), metaKey(t.id)[1:], nil)
+	if t.made != 0 {
+		_ = g.batch.Set(madeKey(t.id), binary.BigEndian.AppendUint64(nil, uint64(t.made)), nil)
+		t.made = 0
+	}
 	g.setMeta(t)
 }
 

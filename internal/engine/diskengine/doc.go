@@ -25,6 +25,7 @@
 //	                          and the last incarnation before which written data may have been rolled back
 //	n name                 -> channel id, 8 bytes
 //	m id                   -> meta: epoch, newest offset known, incarnation of the last Written append, name
+//	c id                   -> when the channel was made; those of older versions have none
 //	r id offset            -> record: CRC-32C, sum of the sizes up to and with it, the entry (channel.Entry)
 //	C                      -> how many commits there were; the file commits beside Pebble's says the same
 //	k key                  -> a value of somebody else's, such as how far a log file was read, or a session
@@ -66,6 +67,7 @@
 //	tally.go      the count of commits, by which a lost end is noticed
 //	load.go       bringing a channel back into memory
 //	sweep.go      retention on disk, unloading, the bound of the directory
+//	expire.go     channels that are gone some time after they were used last
 //	relief.go     what leaves memory when the budget is spent
 //	cold.go       pages for cursors that are behind memory
 //	read.go       pages of records

@@ -36,6 +36,7 @@ type Engine struct {
 	listing chan struct{} // one place, for whoever lists channels
 
 	sweepAt []byte // the sweeper's: the meta key to go on from
+	left    *departures
 	relief  engine.Relief
 
 	stop      chan struct{}
@@ -48,6 +49,7 @@ var (
 	_ engine.Preparer  = (*Engine)(nil)
 	_ engine.Lister    = (*Engine)(nil)
 	_ engine.Announcer = (*Engine)(nil)
+	_ engine.Refresher = (*Engine)(nil)
 )
 
 // Append implements [engine.Engine].
@@ -57,7 +59,7 @@ func (e *Engine) Append(name wire.ChannelName, records []channel.Record, done fu
 		return
 	}
 	e.relieve()
-	t := e.pin(name)
+	t := e.pin(name, len(records) > 0 && records[0].Create)
 	if t.level == Memory {
 		e.appendInMemory(t, records, done)
 		return
@@ -81,6 +83,11 @@ func (e *Engine) Append(name wire.ChannelName, records []channel.Record, done fu
 
 // appendInMemory is for channels that promise nothing.
 func (e *Engine) appendInMemory(t *topic, records []channel.Record, done func(wire.Epoch, []channel.Placed, error)) {
+	if t.err != nil {
+		e.topics.unpin(t)
+		done("", nil, t.err)
+		return
+	}
 	placed, _ := t.log.Append(records, make([]channel.Placed, 0, len(records))) // pinned, and so not closed
 	e.topics.unpin(t)
 	done(t.log.Epoch(), placed, nil)
@@ -88,7 +95,7 @@ func (e *Engine) appendInMemory(t *topic, records []channel.Record, done func(wi
 
 // Prepare implements [engine.Preparer].
 func (e *Engine) Prepare(name wire.ChannelName, ready func()) bool {
-	t := e.pin(name)
+	t := e.pin(name, false)
 	select {
 	case <-t.ready:
 		e.topics.unpin(t)
@@ -108,7 +115,7 @@ func (e *Engine) Prepare(name wire.ChannelName, ready func()) bool {
 
 // Watch implements [engine.Engine]. It waits for the disk when the channel is not in memory.
 func (e *Engine) Watch(name wire.ChannelName, w *channel.Watch) (*channel.Log, error) {
-	t := e.pin(name)
+	t := e.pin(name, false)
 	defer e.topics.unpin(t)
 	select {
 	case <-t.ready:
@@ -129,9 +136,9 @@ func (e *Engine) Watch(name wire.ChannelName, w *channel.Watch) (*channel.Log, e
 	return t.log, nil
 }
 
-// pin returns the topic, which is loaded, or will be.
-func (e *Engine) pin(name wire.ChannelName) *topic {
-	t, fresh := e.topics.pin(name, e.opts.Level)
+// pin returns the topic, which is loaded, or will be. create says that it may be made.
+func (e *Engine) pin(name wire.ChannelName, create bool) *topic {
+	t, fresh := e.topics.pin(name, e.opts.Level, create)
 	switch {
 	case !fresh:
 	case t.level == Memory:

@@ -14,6 +14,7 @@ import (
 const layoutVersion = 1
 
 const (
+	prefixMade   = 'c'
 	prefixName   = 'n'
 	prefixMeta   = 'm'
 	prefixRecord = 'r'
@@ -26,6 +27,9 @@ func incarnationKey() []byte { return []byte{'I'} }
 func nameKey(name wire.ChannelName) []byte { return append([]byte{prefixName}, name...) }
 
 func metaKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixMeta}, id) }
+
+// madeKey is where it stands when a channel was made, in milliseconds since 1970.
+func madeKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixMade}, id) }
 
 func recordKey(id uint64, offset wire.Offset) []byte { return appendRecordKey(nil, id, offset) }
 

@@ -109,7 +109,7 @@ func (e *Engine) describe(name wire.ChannelName) (engine.ChannelInfo, bool) {
 	if err != nil || !found {
 		return engine.ChannelInfo{}, false
 	}
-	i := engine.ChannelInfo{Name: name}
+	i := engine.ChannelInfo{Name: name, Created: e.created(id)}
 	value, err := e.get(metaKey(id))
 	if err != nil {
 		return i, !errors.Is(err, pebble.ErrNotFound)

@@ -38,6 +38,10 @@ func (e *Engine) load(t *topic) {
 
 func (e *Engine) restore(t *topic) error {
 	retention := e.opts.Retention(t.name)
+	given := e.opts.Policy(t.name).Given && !e.topics.mayCreate(t)
+	if t.level == Memory && given {
+		return engine.Unmade(t.name)
+	}
 	if t.level == Memory { // whatever the disk has of it is of a time when it was not
 		t.log, t.fresh = e.opts.Space.NewLog(t.name, engine.NewEpoch(), retention), true
 		return nil
@@ -47,13 +51,17 @@ func (e *Engine) restore(t *topic) error {
 		return err
 	}
 	if !found {
+		if given {
+			return engine.Unmade(t.name)
+		}
 		if !e.relieve() {
 			return wire.Errorf(wire.CodeResourceExhausted,
 				"the gateway's memory for channels is spent, so no new channel can be made: raise memory.log_bytes, or use fewer channels")
 		}
 		t.id, t.fresh = e.lastID.Add(1), true
 		t.meta = meta{epoch: engine.NewEpoch(), name: t.name}
-		t.log = e.opts.Space.RestoreLog(t.name, below{e, t}, channel.Numbering{Epoch: t.meta.epoch}, retention)
+		t.made = e.opts.Space.Now().UnixMilli()
+		t.log = e.opts.Space.RestoreLog(t.name, below{e, t}, channel.Numbering{Epoch: t.meta.epoch, Created: t.made}, retention)
 		return nil
 	}
 	t.id = id
@@ -68,6 +76,7 @@ func (e *Engine) restore(t *topic) error {
 		Before:  r.warm - 1,
 		Damaged: r.damaged,
 		Last:    t.meta.time,
+		Created: e.created(id),
 	}, retention)
 	e.loads.Add(1)
 	return e.fill(t, r)

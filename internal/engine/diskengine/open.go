@@ -25,6 +25,7 @@ func Open(opts Options) (*Engine, error) {
 		opts:    opts,
 		gate:    newGate(opts.FS),
 		topics:  newTopics(),
+		left:    newDepartures(opts.Space.Now()),
 		queue:   newQueue(),
 		listing: make(chan struct{}, 1),
 		stop:    make(chan struct{}),

@@ -7,6 +7,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/magpie-bridge/magpie/internal/channel"
+	"github.com/magpie-bridge/magpie/internal/engine"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -29,6 +30,8 @@ type Options struct {
 	Retention func(wire.ChannelName) channel.Retention
 	// Level says how safe a channel's messages are; nil means Synced for all.
 	Level func(wire.ChannelName) Level
+	// Policy says how long a channel lives, by its name; nil means for ever. What it says may change.
+	Policy func(wire.ChannelName) engine.Policy
 	// MaxBytes bounds the directory; 0 means no bound.
 	MaxBytes int64
 	// SweepEvery is the time between two rounds of retention. 0 means 5 s.
@@ -50,6 +53,9 @@ func (o *Options) complete() {
 	}
 	if o.Level == nil {
 		o.Level = func(wire.ChannelName) Level { return Synced }
+	}
+	if o.Policy == nil {
+		o.Policy = engine.Plain
 	}
 	if o.SweepEvery == 0 {
 		o.SweepEvery = 5 * time.Second

@@ -21,7 +21,7 @@ func (e *Engine) Read(name wire.ChannelName, q channel.Query, done func(channel.
 		done(channel.Run{}, wire.Errorf(wire.CodeResourceExhausted, "the disk has more to read than it can: read again in a while"))
 		return
 	}
-	t := e.pin(name)
+	t := e.pin(name, false)
 	e.work.do(func() {
 		defer e.topics.unpin(t)
 		<-t.ready // its loading stood before this in the queue, so that a worker is about it

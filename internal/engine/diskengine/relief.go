@@ -19,7 +19,7 @@ func (e *Engine) free(goal int64) {
 			break
 		}
 		if t.level != Memory {
-			e.topics.unload(t)
+			e.unload(t)
 		}
 	}
 	for _, t := range all {

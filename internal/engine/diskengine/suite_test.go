@@ -2,7 +2,9 @@ package diskengine_test
 
 import (
 	"testing"
+	"time"
 
+	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/engine"
 	"github.com/magpie-bridge/magpie/internal/engine/diskengine"
 	"github.com/magpie-bridge/magpie/internal/engine/enginetest"
@@ -21,6 +23,14 @@ func TestEngine(t *testing.T) {
 			enginetest.Run(t, open)
 			enginetest.RunList(t, open)
 			enginetest.RunAnnounce(t, open)
+			enginetest.RunPolicy(t, func(t *testing.T, r enginetest.Rules) engine.Engine {
+				d := newDisk()
+				d.options = diskengine.Options{
+					Space: channel.NewSpace(channel.NewBudget(0), r.Now), Level: levels(level),
+					Retention: r.Retention, Policy: r.Policy, SweepEvery: time.Millisecond,
+				}
+				return d.Open(t)
+			})
 		})
 	}
 }

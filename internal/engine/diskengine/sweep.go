@@ -41,9 +41,12 @@ func (e *Engine) sweepLoaded() {
 	idle := e.opts.Space.Now().Add(-e.opts.IdleAfter)
 	for _, t := range e.topics.all() {
 		since := t.log.Sweep()
+		if !since.IsZero() && e.expireLoaded(t) {
+			continue
+		}
 		if t.level == Memory {
 			// Its numbering goes with it, so it stays until nothing is left to number.
-			if t.log.Head() > t.log.Tail() && !since.IsZero() && since.Before(idle) {
+			if t.log.Head() > t.log.Tail() && !since.IsZero() && since.Before(idle) && !e.opts.Policy(t.name).Given {
 				e.topics.unload(t)
 			}
 			continue
@@ -52,7 +55,7 @@ func (e *Engine) sweepLoaded() {
 			e.trimLoaded(t)
 		}
 		if !since.IsZero() && since.Before(idle) {
-			e.topics.unload(t)
+			e.unload(t)
 		}
 	}
 }
@@ -196,6 +199,10 @@ func (e *Engine) sweepOther(id uint64, m meta) error {
 	if err != nil {
 		return err
 	}
+	policy := e.opts.Policy(m.name)
+	if e.expired(m.name, policy.TTL, max(m.time, s.time)) {
+		return e.erase(id, m.name)
+	}
 	batch := e.db.NewBatch()
 	defer batch.Close() //nolint:errcheck // it only gives memory back
 	switch {
@@ -205,8 +212,9 @@ func (e *Engine) sweepOther(id uint64, m meta) error {
 		}
 		_ = batch.Set(metaKey(id), m.append(nil), nil)
 		_ = batch.DeleteRange(recordKey(id, 0), recordKey(id, s.keep), nil)
-	case s.last == 0 && m.time < e.opts.Space.Now().Add(-forgetAfter).UnixMilli():
+	case s.last == 0 && !policy.Given && m.time < e.opts.Space.Now().Add(-forgetAfter).UnixMilli():
 		_ = batch.Delete(metaKey(id), nil)
+		_ = batch.Delete(madeKey(id), nil)
 		_ = batch.Delete(nameKey(m.name), nil)
 	default:
 		return nil

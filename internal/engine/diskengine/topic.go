@@ -23,12 +23,14 @@ type topic struct {
 	// Guarded by the mutex of the topic's shard.
 	loaded  bool
 	pins    int        // who uses it: it stays in the map as long as there are any
+	create  bool       // somebody wants it who may make it
 	waiting []*request // appends that came before it was loaded
 
 	// The committer's, once it is loaded.
 	id     uint64
 	meta   meta
 	stored bool            // meta on disk says all it must for the next append
+	made   int64           // when the channel was made, as long as the disk does not say so
 	adding []channel.Entry // of the group under way
 
 	sum atomic.Uint64 // that of the newest record
@@ -66,8 +68,8 @@ func (ts *topics) shard(name wire.ChannelName) *topicShard {
 }
 
 // pin returns the topic, a new one when there is none; whoever made it has to load it. Every pin is followed by an
-// unpin.
-func (ts *topics) pin(name wire.ChannelName, level func(wire.ChannelName) Level) (t *topic, fresh bool) {
+// unpin. create says that the channel may be made.
+func (ts *topics) pin(name wire.ChannelName, level func(wire.ChannelName) Level, create bool) (t *topic, fresh bool) {
 	s := ts.shard(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +81,16 @@ func (ts *topics) pin(name wire.ChannelName, level func(wire.ChannelName) Level)
 		fresh = true
 	}
 	t.pins++
+	t.create = t.create || create
 	return t, fresh
+}
+
+// mayCreate reports whether somebody wants the topic who may make it.
+func (ts *topics) mayCreate(t *topic) bool {
+	s := ts.shard(t.name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return t.create
 }
 
 func (ts *topics) unpin(t *topic) {
@@ -146,14 +157,16 @@ func (ts *topics) give(t *topic) (wanted bool) {
 	return false
 }
 
-// unload lets go of a topic, unless somebody uses it.
-func (ts *topics) unload(t *topic) {
+// unload lets go of a topic, unless somebody uses it, and reports whether it did.
+func (ts *topics) unload(t *topic) bool {
 	s := ts.shard(t.name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t.loaded && t.pins == 0 && s.byName[t.name] == t && t.log.Unload() {
+	unloaded := t.loaded && t.pins == 0 && s.byName[t.name] == t && t.log.Unload()
+	if unloaded {
 		delete(s.byName, t.name)
 	}
+	return unloaded
 }
 
 // loaded returns the topic if it is loaded, and nil otherwise.

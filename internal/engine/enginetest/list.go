@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/engine"
@@ -113,10 +114,14 @@ func listsHowTheyStand(t *testing.T, e engine.Engine) {
 	for _, entry := range read(t, e, "a", channel.Query{Limit: 10, Bytes: plenty}).Entries {
 		size += int64(len(entry))
 	}
-	if got, want := page.Channels[0], (engine.ChannelInfo{Name: "a", Epoch: epoch, Head: 1, Tail: 3, Bytes: size}); got != want {
+	created := page.Channels[0].Created
+	if now := time.Now(); created > now.UnixMilli() || created < now.Add(-wait).UnixMilli() {
+		t.Errorf("made at %d, and it is %d", created, now.UnixMilli())
+	}
+	if got, want := page.Channels[0], (engine.ChannelInfo{Name: "a", Epoch: epoch, Head: 1, Tail: 3, Bytes: size, Created: created}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got, want := page.Channels[1], (engine.ChannelInfo{Name: "empty", Epoch: w.log.Epoch(), Head: 1}); got != want {
+	if got, want := page.Channels[1], (engine.ChannelInfo{Name: "empty", Epoch: w.log.Epoch(), Head: 1, Created: page.Channels[1].Created}); got != want {
 		t.Errorf("the one that is only watched: %+v, want %+v", got, want)
 	}
 }
@@ -171,7 +176,8 @@ func whatIsNotUsedIsListed(t *testing.T, r reopener) {
 	if !slices.Equal(names(page), []wire.ChannelName{"a", "b"}) || !page.More || page.Total != 3 {
 		t.Fatalf("got %+v, want a and b of 3", page)
 	}
-	if got, want := page.Channels[0], (engine.ChannelInfo{Name: "a", Epoch: epoch, Head: 1, Tail: 2, Bytes: before.Channels[0].Bytes}); got != want {
+	want := engine.ChannelInfo{Name: "a", Epoch: epoch, Head: 1, Tail: 2, Bytes: before.Channels[0].Bytes, Created: before.Channels[0].Created}
+	if got := page.Channels[0]; got != want || want.Created == 0 {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
