@@ -92,7 +92,7 @@ type Error = wire.Error
 
 // New starts a gateway; [Gateway.Shutdown] ends it.
 func New(opts Options) (*Gateway, error) {
-	cfg, err := config.Load(opts.ConfigFile, func(c *config.Config) {
+	override := func(c *config.Config) {
 		c.Development = c.Development || opts.Development
 		c.Console.Enabled = c.Console.Enabled && !opts.NoConsole
 		c.Authenticated = opts.Hooks.Authenticate != nil
@@ -100,12 +100,18 @@ func New(opts Options) (*Gateway, error) {
 		if opts.JWTSecret != "" {
 			c.Auth.JWT.Secret = config.NewSecret(opts.JWTSecret)
 		}
-	})
+	}
+	cfg, err := config.Load(opts.ConfigFile, override)
 	if err != nil {
 		return nil, fmt.Errorf("magpie: %w", err)
 	}
 	made := server.Options{
 		Config: cfg, Logger: opts.Logger, Calls: hub.CallLimits(opts.Calls), Hooks: opts.Hooks.inner(), Tracing: opts.Tracing, Version: "embedded", Console: web.Console(),
+	}
+	if opts.ConfigFile != "" {
+		made.Reload = func(running *config.Config) (*config.Config, error) {
+			return config.Reload(opts.ConfigFile, running, override)
+		}
 	}
 	if opts.Hooks.Authenticate != nil {
 		made.Authenticate = opts.Hooks.authenticate

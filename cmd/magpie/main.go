@@ -8,6 +8,7 @@
 //	sub.go          magpie sub; show.go prints messages, position.go remembers where it stands
 //	call.go         magpie call
 //	tail.go         magpie tail; progress.go is its line on a terminal
+//	reload.go       magpie reload, and what a hangup does to magpie serve
 //	lag.go          magpie lag
 //	bench.go        magpie bench
 //	token.go        magpie token

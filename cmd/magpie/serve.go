@@ -43,6 +43,8 @@ loss of power. Without --dev, a client needs a JSON Web Token or an API key: see
 With tls.cert and tls.key in the configuration, or MAGPIE_TLS_CERT and MAGPIE_TLS_KEY, the port speaks TLS alone; files
 that change are read anew.
 
+A hangup (SIGHUP), or "magpie reload", has the gateway read its configuration again.
+
 Ctrl-C (or SIGTERM) drains: clients are told to come back, and what was accepted is finished. A second one ends the
 process at once.`,
 		Example: `  magpie serve --dev
@@ -84,18 +86,26 @@ func serve(ctx context.Context, env environment, flags serveFlags) error {
 			cfg.NodeID = kept
 		}
 	}
+	level := new(slog.LevelVar)
+	_ = level.UnmarshalText([]byte(cfg.Log.Level)) // the configuration allows no other names
 	// With fewer processors than that a busy loop would keep handshakes and workers waiting.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), cfg.Loops+1))
 	s, err := server.New(server.Options{
-		Config:  cfg,
-		Pace:    os.Getenv("GOGC") == "", // or somebody has paced it
-		Logger:  newLogger(env.stderr, cfg.Log),
+		Config: cfg,
+		Pace:   os.Getenv("GOGC") == "", // or somebody has paced it
+		Logger: newLogger(env.stderr, cfg.Log.Format, level),
+		Level:  level,
+		Reload: func(running *config.Config) (*config.Config, error) {
+			return config.Reload(flags.config, running, flags.override)
+		},
 		Version: buildVersion(),
 		Console: web.Console(),
 	})
 	if err != nil {
 		return err
 	}
+	stopListening := reloadOnHangup(ctx, s.Gateway())
+	defer stopListening()
 	announce(env.stdout, cfg, s.Addr())
 	return s.Run(ctx)
 }
@@ -120,13 +130,9 @@ func (f *serveFlags) override(cfg *config.Config) {
 	}
 }
 
-func newLogger(w io.Writer, cfg config.Log) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
-		level = slog.LevelInfo // the configuration allows no other names, so this is not reached
-	}
+func newLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "text" {
+	if format == "text" {
 		return slog.New(slog.NewTextHandler(w, opts))
 	}
 	return slog.New(slog.NewJSONHandler(w, opts))

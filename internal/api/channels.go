@@ -40,7 +40,7 @@ func (s *service) channels(ctx context.Context, q *magpiev1.ChannelsRequest) (*m
 	}
 	answer := &magpiev1.ChannelsResponse{Total: int64(page.Total)}
 	for i := range page.Channels {
-		answer.Channels = append(answer.Channels, channelInfo(&page.Channels[i], subscribers[i]))
+		answer.Channels = append(answer.Channels, s.channelInfo(&page.Channels[i], subscribers[i]))
 	}
 	if n := len(names); page.More && n > 0 {
 		answer.Next = new(string(names[n-1]))
@@ -48,13 +48,21 @@ func (s *service) channels(ctx context.Context, q *magpiev1.ChannelsRequest) (*m
 	return answer, nil
 }
 
-func channelInfo(c *engine.ChannelInfo, subscribers int) *magpiev1.ChannelInfo {
+func (s *service) channelInfo(c *engine.ChannelInfo, subscribers int) *magpiev1.ChannelInfo {
 	info := &magpiev1.ChannelInfo{
 		Channel: string(c.Name), Head: uint64(c.Head), Tail: uint64(c.Tail), Messages: uint64(c.Tail + 1 - c.Head),
 		Bytes: uint64(max(c.Bytes, 0)), Subscribers: int64(subscribers),
 	}
 	if c.Epoch != "" {
 		info.Epoch = new(string(c.Epoch))
+	}
+	if c.Created > 0 {
+		info.Created = new(c.Created)
+	}
+	if s.opts.TTL != nil {
+		if ttl := s.opts.TTL(c.Name); ttl > 0 {
+			info.TtlMs = new(ttl.Milliseconds())
+		}
 	}
 	return info
 }

@@ -4,6 +4,7 @@
 //	gateway.go        GatewayService over Connect, gRPC, gRPC-Web and JSON: who may call which of its methods
 //	publish.go        Broadcast and Send; Publish, History and Presence are the hub's
 //	call.go           Call
+//	reload.go         reading the configuration again
 //	channels.go       Channels
 //	sessions.go       Sessions, Disconnect, Subscribe and Unsubscribe
 //	subscriptions.go  Subscriptions: which of them are behind

@@ -27,6 +27,10 @@ type GatewayOptions struct {
 	Origin  *auth.OriginPolicy
 	Shards  []*session.Shard // whose sessions can be asked for
 	Version string           // told by Node
+	// Reload reads the configuration again; nil: that cannot be done.
+	Reload func(context.Context) (*Reloaded, error)
+	// TTL tells how long a channel lives after its last use, 0 for ever; nil: all do.
+	TTL func(wire.ChannelName) time.Duration
 	// MaxRequestBytes bounds a request, uncompressed. 0 means 4 MiB.
 	MaxRequestBytes int
 	// Requests counts the requests. nil: nobody counts them.
@@ -80,6 +84,7 @@ func (s *service) methods(options connect.HandlerOption) *http.ServeMux {
 	mount(mux, magpiev1connect.GatewayServiceDisconnectProcedure, allowed(DisconnectRight, s.disconnect), options)
 	mount(mux, magpiev1connect.GatewayServiceSubscribeProcedure, allowed(SubscribeRight, s.subscribe), options)
 	mount(mux, magpiev1connect.GatewayServiceUnsubscribeProcedure, allowed(SubscribeRight, s.unsubscribe), options)
+	mount(mux, magpiev1connect.GatewayServiceReloadProcedure, allowed(ReloadRight, s.reload), options)
 	mount(mux, magpiev1connect.GatewayServiceNodeProcedure, allowed(NodeRight, s.node), options)
 	return mux
 }
@@ -93,6 +98,7 @@ const (
 	DisconnectRight    wire.ChannelName = "sys.disconnect"
 	SubscribeRight     wire.ChannelName = "sys.subscribe"
 	NodeRight          wire.ChannelName = "sys.node"
+	ReloadRight        wire.ChannelName = "sys.reload"
 )
 
 // mount has a method answered by do, on behalf of whoever was admitted.

@@ -128,3 +128,12 @@ func registerKeeper(r prometheus.Registerer, shards []*session.Shard) {
 		}, func() float64 { return float64(count.Load()) }))
 	}
 }
+
+// Figures are the node's own of [Metrics], by their names there.
+func Figures(h *hub.Hub, shards []*session.Shard) map[string]int64 {
+	all := make(map[string]int64)
+	for _, f := range append(hubFigures(h), shardFigures(shards)...) {
+		all[f.name] = f.read()
+	}
+	return all
+}

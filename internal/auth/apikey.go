@@ -65,6 +65,39 @@ func NewAPIKeys(keys []APIKey) (*APIKeys, error) {
 	return a, nil
 }
 
+// Renew makes an [Authenticator] for other keys. Those that a has under the same name, for the same user, keep their
+// principals: the rights of whoever has shown one become those of the new key.
+func (a *APIKeys) Renew(keys []APIKey) (*APIKeys, error) {
+	next, err := NewAPIKeys(keys)
+	if err != nil {
+		return nil, err
+	}
+	for i := range next.entries {
+		e := &next.entries[i]
+		for _, before := range a.entries {
+			goesOn := before.principal.Rights.of != nil && e.principal.Rights.of != nil
+			if goesOn && before.hash == e.hash && before.principal.UserID == e.principal.UserID && before.principal.Token.ID == e.principal.Token.ID {
+				before.principal.Rights.Become(e.principal.Rights)
+				e.principal = before.principal
+			}
+		}
+	}
+	return next, nil
+}
+
+// Revoked reports whether p stands for an API key that is not one of these.
+func (a *APIKeys) Revoked(p *Principal) bool {
+	if p.Method != MethodAPIKey {
+		return false
+	}
+	for _, e := range a.entries {
+		if e.principal.Rights == p.Rights {
+			return false
+		}
+	}
+	return true
+}
+
 // Authenticate compares the key with every known one, and takes the same time whichever it is.
 func (a *APIKeys) Authenticate(_ context.Context, credential Credential) (*Principal, error) {
 	if err := checkToken(credential); err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -21,8 +22,11 @@ const NullOrigin = "null"
 // behalf of any page, and no same-origin rule holds for WebSockets: the Origin header is the only fence. A request
 // without one does not come from a script of a foreign page, and passes.
 //
-// The zero value allows the gateway's own origin only. A policy is immutable and safe for use by many goroutines.
+// The zero value allows the gateway's own origin only. A policy is safe for use by many goroutines; [OriginPolicy.Become]
+// alone changes it.
 type OriginPolicy struct {
+	instead atomic.Pointer[OriginPolicy] // what the policy has become; nil: what follows
+
 	allowed     []origin
 	null        bool
 	development bool
@@ -63,8 +67,14 @@ func CheckOriginPattern(text string) error {
 	return err
 }
 
+// Become has p decide as other does.
+func (p *OriginPolicy) Become(other *OriginPolicy) { p.instead.Store(other) }
+
 // Check returns nil or a permission_denied [wire.Error]; the answer to such a request is 403.
 func (p *OriginPolicy) Check(r *http.Request) error {
+	if other := p.instead.Load(); other != nil {
+		p = other
+	}
 	if p.development {
 		if err := checkDevelopment(r); err != nil {
 			return err

@@ -21,8 +21,8 @@ const (
 // UserChannelPrefix begins the name of each user's own channel, user.<id>.
 const UserChannelPrefix = "user."
 
-// Principal is who a session acts for. It is immutable once an [Authenticator] has returned it, and shared by all
-// sessions of the same credential.
+// Principal is who a session acts for. It is immutable once an [Authenticator] has returned it, but for what its rights
+// grant ([Rights.Become]), and shared by all sessions of the same credential.
 type Principal struct {
 	UserID  string
 	Rights  Rights
@@ -76,6 +76,15 @@ func (p *Principal) May(action Action, name wire.ChannelName) error {
 		return nil
 	}
 	return p.denied(action, name)
+}
+
+// Has reports whether May returns nil. It costs less where that is not so.
+func (p *Principal) Has(action Action, name wire.ChannelName) bool {
+	switch system := isSystem(string(name)); {
+	case action == Publish && system, action == Serve && (system || strings.HasPrefix(string(name), wire.OwnMethods)):
+		return false
+	}
+	return action == Subscribe && p.owns(name) || p.Rights.allow(action, string(name))
 }
 
 // owns reports whether name is the principal's own channel. A user id that is no channel word, such as "*", owns none.

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -57,10 +58,15 @@ type Grants struct {
 	Presence []string `json:"presence,omitempty"`
 }
 
-// Rights are compiled [Grants]: immutable, and safe for use by many goroutines. The zero value grants nothing. Copies share
-// what they stand for, since most principals have the rights of many others.
+// Rights are compiled [Grants], safe for use by many goroutines. The zero value grants nothing. Copies share what they stand
+// for, since most principals have the rights of many others; [Rights.Become] alone changes it, for all of them.
 type Rights struct {
-	of *[actions]patterns
+	of *granted
+}
+
+// granted is what rights share.
+type granted struct {
+	lists atomic.Pointer[[actions]patterns]
 }
 
 // patterns is one list: names in full are looked up, those with wildcards tried one after the other.
@@ -71,19 +77,24 @@ type patterns struct {
 
 // NewRights compiles grants. Its error names the pattern that is none, and its list.
 func NewRights(grants Grants) (Rights, error) {
-	r := Rights{of: new([actions]patterns)}
+	compiled := new([actions]patterns)
 	for i, list := range grants.lists() {
 		if len(list) > MaxPatterns {
 			return Rights{}, fmt.Errorf("%s: %d patterns: at most %d are allowed", Action(i), len(list), MaxPatterns)
 		}
 		for j, text := range list {
-			if err := r.of[i].add(text); err != nil {
+			if err := compiled[i].add(text); err != nil {
 				return Rights{}, fmt.Errorf("%s[%d]: %w", Action(i), j, err)
 			}
 		}
 	}
+	r := Rights{of: new(granted)}
+	r.of.lists.Store(compiled)
 	return r, nil
 }
+
+// Become has r, and whatever shares with it, grant what other does at this moment. Neither may be the zero value.
+func (r Rights) Become(other Rights) { r.of.lists.Store(other.of.lists.Load()) }
 
 // DefaultGrants are the rights of a credential that names none: the user's own channel, which needs no grant, and
 // calling the gateway's public methods.
@@ -131,7 +142,7 @@ func (r *Rights) allow(action Action, name string) bool {
 	if action >= actions || r.of == nil {
 		return false
 	}
-	list := &r.of[action]
+	list := &r.of.lists.Load()[action]
 	if _, ok := list.names[name]; ok {
 		return true
 	}

@@ -209,14 +209,14 @@ func (c *Config) readNamespaces(s *section) {
 		read = append(read, n)
 	})
 	for _, builtIn := range c.Namespaces {
-		if !named(read, builtIn.Name) {
+		if !isNamed(read, builtIn.Name) {
 			read = append(read, builtIn)
 		}
 	}
 	c.Namespaces = read
 }
 
-func named(namespaces []Namespace, name string) bool {
+func isNamed(namespaces []Namespace, name string) bool {
 	for _, n := range namespaces {
 		if n.Name == name {
 			return true

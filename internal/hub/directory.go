@@ -3,6 +3,7 @@ package hub
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
@@ -17,7 +18,7 @@ const directoryParts = 16
 // chained hash table without a key of its own. Safe for concurrent use.
 type Directory struct {
 	seed  maphash.Seed
-	most  int // sessions of one user; 0: no limit
+	most  atomic.Int64 // sessions of one user; 0: no limit
 	began time.Time
 	parts [directoryParts]directoryPart
 }
@@ -48,7 +49,9 @@ type Resident struct {
 }
 
 func newDirectory(mostPerUser int) *Directory {
-	return &Directory{seed: maphash.MakeSeed(), most: mostPerUser, began: time.Now()}
+	d := &Directory{seed: maphash.MakeSeed(), began: time.Now()}
+	d.most.Store(int64(mostPerUser))
+	return d
 }
 
 func (d *Directory) part(user string) (*directoryPart, uint64) {
@@ -61,10 +64,10 @@ func (d *Directory) Enter(p *auth.Principal, at keep.Place) error {
 	part, hash := d.part(p.UserID)
 	part.mu.Lock()
 	defer part.mu.Unlock()
-	if d.most > 0 {
+	if most := int(d.most.Load()); most > 0 {
 		n := 0
 		part.each(p.UserID, hash, func(*entry) { n++ })
-		if n >= d.most {
+		if n >= most {
 			return wire.Errorf(wire.CodeResourceExhausted, "user %q has %d sessions, which is the most that one may have here", p.UserID, n)
 		}
 	}

@@ -4,6 +4,7 @@
 //	hub.go        Hub, and who may come in
 //	publish.go    messages on their way to the engine
 //	broadcast.go  one message for several channels
+//	namespace.go  what holds for a channel beside the rights of principals
 //	history.go    pages of what the engine keeps
 //	list.go       pages of the channels there are
 //	patterns.go   channels found by patterns, and told of when they appear
@@ -48,11 +49,14 @@ type Options struct {
 	Hooks         Hooks
 	Presence      *presence.Registry // nil: no channel has presence. The hub closes it
 	Logger        *slog.Logger
+	// Namespace is what holds for a channel; nil: the same for all. What it returns may change.
+	Namespace func(wire.ChannelName) *Namespace
 }
 
 // Hub routes. It is safe for concurrent use.
 type Hub struct {
 	opts      Options
+	live      live // what of the options may change
 	log       *slog.Logger
 	methods   map[string]Method
 	handlers  sync.Map // of Handler, by method
@@ -86,6 +90,10 @@ func New(opts Options) *Hub {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	opts.Calls = opts.Calls.withDefaults()
+	if opts.Namespace == nil {
+		plain := &Namespace{Create: true}
+		opts.Namespace = func(wire.ChannelName) *Namespace { return plain }
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &Hub{
 		following: following{expanding: newWorkers(expandWorkers, expandsWaiting)},
@@ -104,6 +112,7 @@ func New(opts Options) *Hub {
 	if announcer, ok := opts.Engine.(engine.Announcer); ok {
 		announcer.Announce(h.appeared)
 	}
+	h.Admit(Admission{opts.Authenticator, opts.MaxSessions, opts.MaxPerUser})
 	return h
 }
 
@@ -118,7 +127,7 @@ func (h *Hub) Engine() engine.Engine { return h.opts.Engine }
 
 // Authenticate finds out whom the credential stands for.
 func (h *Hub) Authenticate(ctx context.Context, c auth.Credential) (*auth.Principal, error) {
-	principal, err := h.opts.Authenticator.Authenticate(ctx, c)
+	principal, err := h.live.admission().Authenticator.Authenticate(ctx, c)
 	if err != nil {
 		h.Metrics.AuthFailures.Add(1)
 		h.logRefusal(c, err)
@@ -128,7 +137,7 @@ func (h *Hub) Authenticate(ctx context.Context, c auth.Credential) (*auth.Princi
 
 // Recognize finds out who a request is from that shows no credential; nil when that is not known.
 func (h *Hub) Recognize(ctx context.Context) (*auth.Principal, error) {
-	before, ok := h.opts.Authenticator.(auth.Before)
+	before, ok := h.live.admission().Authenticator.(auth.Before)
 	if !ok {
 		return nil, nil
 	}
@@ -161,9 +170,10 @@ func (h *Hub) Enter() error {
 	if h.draining.Load() {
 		return wire.Errorf(wire.CodeUnavailable, "node %s is shutting down: connect again, to another", h.opts.NodeID)
 	}
-	if n := h.Metrics.Sessions.Add(1); h.opts.MaxSessions > 0 && n > int64(h.opts.MaxSessions) {
+	limit := h.live.admission().MaxSessions
+	if n := h.Metrics.Sessions.Add(1); limit > 0 && n > int64(limit) {
 		h.Metrics.Sessions.Add(-1)
-		return wire.Errorf(wire.CodeResourceExhausted, "node %s has %d sessions, which is its limit: try again later", h.opts.NodeID, h.opts.MaxSessions)
+		return wire.Errorf(wire.CodeResourceExhausted, "node %s has %d sessions, which is its limit: try again later", h.opts.NodeID, limit)
 	}
 	h.Metrics.SessionsOpened.Add(1)
 	return nil
@@ -208,5 +218,5 @@ func (h *Hub) MaySubscribe(by *auth.Principal, name wire.ChannelName) error {
 	if tells, err := h.mayFollow(by, name); tells {
 		return err
 	}
-	return by.May(auth.Subscribe, name)
+	return h.may(by, auth.Subscribe, name)
 }

@@ -29,6 +29,9 @@ func (h *Hub) Publish(by *auth.Principal, p *wire.Publish, done func(*wire.Publi
 	for i := range p.Messages {
 		records = append(records, channel.Record{Publication: p.Messages[i], Publisher: by.UserID, Origin: p.Origin})
 	}
+	if len(records) > 0 {
+		records[0].Create = h.mayCreate(by, p.Channel)
+	}
 	single := p.Messages == nil
 	h.opts.Engine.Append(p.Channel, records, func(epoch wire.Epoch, placed []channel.Placed, err error) {
 		if err != nil {
@@ -61,24 +64,28 @@ func (h *Hub) mayPublish(by *auth.Principal, p *wire.Publish) error {
 	if err := p.Channel.Check(); err != nil {
 		return err
 	}
-	if err := by.May(auth.Publish, p.Channel); err != nil {
+	if err := h.may(by, auth.Publish, p.Channel); err != nil {
 		return err
 	}
 	// A message must fit into what may wait for one slow client, whichever way it came in.
-	if err := h.checkSize(&p.Publication); err != nil {
+	limit := h.opts.MaxMessage
+	if most := h.opts.Namespace(p.Channel).MaxMessage; most > 0 {
+		limit = min(limit, most)
+	}
+	if err := checkSize(&p.Publication, p.Channel, limit); err != nil {
 		return err
 	}
 	for i := range p.Messages {
-		if err := h.checkSize(&p.Messages[i]); err != nil {
+		if err := checkSize(&p.Messages[i], p.Channel, limit); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (h *Hub) checkSize(p *wire.Publication) error {
-	if n := len(p.Payload.Bytes); n > h.opts.MaxMessage {
-		return wire.Errorf(wire.CodeInvalidArgument, "the payload of a message has %d bytes: this gateway takes at most %d", n, h.opts.MaxMessage)
+func checkSize(p *wire.Publication, name wire.ChannelName, limit int) error {
+	if n := len(p.Payload.Bytes); n > limit {
+		return wire.Errorf(wire.CodeInvalidArgument, "the payload of a message has %d bytes: this gateway takes at most %d in channel %q", n, limit, name)
 	}
 	return nil
 }
@@ -133,7 +140,7 @@ func (h *Hub) PublishWait(ctx context.Context, by *auth.Principal, p *wire.Publi
 
 // Probe sends a message through the engine and reports whether it was taken.
 func (h *Hub) Probe(ctx context.Context) error {
-	record := []channel.Record{{Publication: wire.Publication{MessageID: "probe"}}}
+	record := []channel.Record{{Publication: wire.Publication{MessageID: "probe"}, Create: true}}
 	done := make(chan error, 1)
 	h.opts.Engine.Append(wire.SystemPrefix+"probe", record, func(_ wire.Epoch, _ []channel.Placed, err error) { done <- err })
 	select {

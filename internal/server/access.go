@@ -1,56 +1,111 @@
 package server
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
-	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/config"
-	"github.com/magpie-bridge/magpie/internal/engine/diskengine"
-	"github.com/magpie-bridge/magpie/internal/hub/presence"
-	"github.com/magpie-bridge/magpie/internal/session"
-	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
-// newAuthenticator makes the ways in that the configuration opens.
-func newAuthenticator(cfg *config.Config) (auth.Authenticator, error) {
-	if cfg.Development {
-		return auth.Development(), nil
-	}
-	var chain auth.Chain
-	if cfg.Auth.JWT.Secret.IsSet() {
-		jwt, err := newJWT(&cfg.Auth)
-		if err != nil {
-			return nil, err
-		}
-		chain.JWT = jwt
-	}
-	if len(cfg.Auth.APIKeys) > 0 {
-		keys, err := newAPIKeys(cfg.Auth.APIKeys)
-		if err != nil {
-			return nil, err
-		}
-		chain.Keys = keys
-	}
-	return chain, nil
+// access is who may come in, and what may change of it while the gateway runs.
+type access struct {
+	authenticator auth.Authenticator
+	jwt           *auth.JWT
+	defaults      auth.Rights   // of tokens that name none
+	keys          *auth.APIKeys // nil where there are none
+	before        func(ctx context.Context, token string) (*auth.Principal, error)
 }
 
-func newJWT(cfg *config.Auth) (*auth.JWT, error) {
-	rights, err := newRights(cfg.DefaultRights)
+// newAccess makes the ways in that the configuration opens. before is asked first, if it is not nil.
+func newAccess(cfg *config.Config, before func(ctx context.Context, token string) (*auth.Principal, error)) (*access, error) {
+	a := &access{before: before}
+	var err error
+	if a.defaults, err = newRights(cfg.Auth.DefaultRights); err != nil {
+		return nil, fmt.Errorf("auth.default_rights: %w", err)
+	}
+	if cfg.Auth.JWT.Secret.IsSet() && !cfg.Development {
+		if a.jwt, err = newJWT(&cfg.Auth.JWT, a.defaults); err != nil {
+			return nil, err
+		}
+	}
+	keys, err := newAPIKeys(cfg.Auth.APIKeys)
+	if err == nil && len(keys) > 0 {
+		a.keys, err = auth.NewAPIKeys(keys)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("auth.api_keys: %w", err)
+	}
+	a.chain(cfg)
+	return a, nil
+}
+
+// renewed is the access with other API keys and default rights. The rights of those who are in change at once.
+func (a *access) renewed(cfg *config.Config) (*access, error) {
+	next := *a
+	defaults, err := newRights(cfg.Auth.DefaultRights)
 	if err != nil {
 		return nil, fmt.Errorf("auth.default_rights: %w", err)
 	}
-	leeway := cfg.JWT.Leeway
+	keys, err := newAPIKeys(cfg.Auth.APIKeys)
+	if err != nil {
+		return nil, fmt.Errorf("auth.api_keys: %w", err)
+	}
+	switch {
+	case len(keys) == 0:
+		next.keys = nil
+	case a.keys == nil:
+		next.keys, err = auth.NewAPIKeys(keys)
+	default:
+		next.keys, err = a.keys.Renew(keys)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("auth.api_keys: %w", err)
+	}
+	a.defaults.Become(defaults)
+	next.chain(cfg)
+	return &next, nil
+}
+
+// chain puts the ways in behind each other.
+func (a *access) chain(cfg *config.Config) {
+	if cfg.Development {
+		a.authenticator = auth.Development()
+	} else {
+		var chain auth.Chain
+		if a.jwt != nil {
+			chain.JWT = a.jwt
+		}
+		if a.keys != nil {
+			chain.Keys = a.keys
+		}
+		a.authenticator = chain
+	}
+	if a.before != nil {
+		a.authenticator = auth.Before{First: a.before, Next: a.authenticator}
+	}
+}
+
+// revoked reports whether a principal stands for an API key that is gone.
+func (a *access) revoked(p *auth.Principal) bool {
+	if a.keys == nil {
+		return p.Method == auth.MethodAPIKey
+	}
+	return a.keys.Revoked(p)
+}
+
+func newJWT(cfg *config.JWT, defaults auth.Rights) (*auth.JWT, error) {
+	leeway := cfg.Leeway
 	if leeway == 0 {
 		leeway = -1 // none was asked for; zero would mean the default there
 	}
 	jwt, err := auth.NewJWT(auth.JWTOptions{
-		Secret:             cfg.JWT.Secret.Reveal(),
-		Issuer:             cfg.JWT.Issuer,
-		Audience:           cfg.JWT.Audience,
-		AllowMissingExpiry: !cfg.JWT.RequireExpiry,
+		Secret:             cfg.Secret.Reveal(),
+		Issuer:             cfg.Issuer,
+		Audience:           cfg.Audience,
+		AllowMissingExpiry: !cfg.RequireExpiry,
 		Leeway:             leeway,
-		DefaultRights:      rights,
+		DefaultRights:      defaults,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("auth.jwt: %w", err)
@@ -58,26 +113,20 @@ func newJWT(cfg *config.Auth) (*auth.JWT, error) {
 	return jwt, nil
 }
 
-func newAPIKeys(list []config.APIKey) (*auth.APIKeys, error) {
+func newAPIKeys(list []config.APIKey) ([]auth.APIKey, error) {
 	keys := make([]auth.APIKey, len(list))
 	for i, key := range list {
 		rights, err := newRights(key.Rights)
 		if err != nil {
-			return nil, fmt.Errorf("auth.api_keys[%d]: %w", i, err)
+			return nil, fmt.Errorf("[%d]: %w", i, err)
 		}
 		keys[i] = auth.APIKey{Name: key.Name, Hash: auth.KeyHash(key.SHA256), UserID: key.User, Rights: rights}
 	}
-	made, err := auth.NewAPIKeys(keys)
-	if err != nil {
-		return nil, fmt.Errorf("auth.api_keys: %w", err)
-	}
-	return made, nil
+	return keys, nil
 }
 
 func newRights(r config.Rights) (auth.Rights, error) {
-	return auth.NewRights(auth.Grants{
-		Publish: r.Publish, Subscribe: r.Subscribe, Call: r.Call, Serve: r.Serve, Reach: r.Reach, Presence: r.Presence,
-	})
+	return auth.NewRights(auth.Grants{Publish: r.Publish, Subscribe: r.Subscribe, Call: r.Call, Serve: r.Serve, Reach: r.Reach, Presence: r.Presence})
 }
 
 // newOwnPrincipal is whom the gateway's own sources publish as.
@@ -87,74 +136,4 @@ func newOwnPrincipal() (*auth.Principal, error) {
 		return nil, err
 	}
 	return &auth.Principal{UserID: "magpie", Method: auth.MethodInternal, Rights: rights}, nil
-}
-
-// rules are what holds for a channel.
-type rules struct {
-	retention channel.Retention
-	level     diskengine.Level
-	presence  bool
-	slow      session.SlowPolicy
-}
-
-// newRules returns what holds for each channel: what the first namespace that covers it says, or the same as for all
-// others.
-func newRules(cfg *config.Config) (func(wire.ChannelName) *rules, error) {
-	type namespace struct {
-		pattern auth.Pattern
-		rules   rules
-	}
-	namespaces := make([]namespace, len(cfg.Namespaces))
-	for i, ns := range cfg.Namespaces {
-		pattern, err := auth.ParsePattern(ns.Pattern)
-		if err != nil {
-			return nil, fmt.Errorf("namespaces[%d].pattern: %w", i, err)
-		}
-		namespaces[i] = namespace{pattern, rulesOf(&ns)}
-	}
-	general := rulesOf(cfg.General())
-	telling := general
-	telling.level = diskengine.Memory // who is here is nothing that a restart leaves true
-	return func(name wire.ChannelName) *rules {
-		if presence.Tells(name) {
-			return &telling
-		}
-		for i := range namespaces {
-			if namespaces[i].pattern.Covers(name) {
-				return &namespaces[i].rules
-			}
-		}
-		return &general
-	}, nil
-}
-
-func rulesOf(ns *config.Namespace) rules {
-	r, i := &ns.Retention, &ns.Idempotency
-	level := diskengine.Synced
-	switch ns.Durability {
-	case config.DurabilityMemory:
-		level = diskengine.Memory
-	case config.DurabilityWritten:
-		level = diskengine.Written
-	}
-	return rules{
-		retention: channel.Retention{
-			Messages: int64(r.Messages), Bytes: int64(r.Bytes), Age: r.Age,
-			Window: channel.Window{Messages: int64(i.Messages), Age: i.Age},
-			Newest: ns.SlowConsumer == config.SlowLatest,
-		},
-		level:    level,
-		presence: ns.Presence,
-		slow:     session.SlowPolicy{Action: slowAction(ns.SlowConsumer), MaxLag: uint64(ns.LagBound())}, //nolint:gosec // not negative
-	}
-}
-
-func slowAction(name string) session.SlowAction {
-	switch name {
-	case config.SlowLatest:
-		return session.SlowLatest
-	case config.SlowDisconnect:
-		return session.SlowDisconnect
-	}
-	return session.SlowLag
 }

@@ -2,6 +2,9 @@
 //
 //	gateway.go  Gateway: engine, hub, loops and routes; what a Go program embeds
 //	routes.go   which path leads where
+//	rules.go    what holds for each channel, from the configuration
+//	reload.go   taking up another configuration while the gateway runs
+//	system.go   what the gateway says of itself in channels of its own
 //	access.go   who may come in, from the configuration
 //	server.go   Server: a gateway with a listener and the sources of its own
 //	sources.go  log files, and the gateway's own log

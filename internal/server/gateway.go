@@ -35,17 +35,25 @@ type Options struct {
 	Hooks  hub.Hooks      // what the embedding program wants to be asked, and told
 	// Authenticate is asked before the ways of the configuration, see auth.Before; nil: nobody is.
 	Authenticate func(ctx context.Context, token string) (*auth.Principal, error)
-	Pace         bool                 // have the server set how much garbage there may be: the process is its own
-	Version      string               // told to the console
-	Console      fs.FS                // the console's files; nil: there is no console
-	Tracing      trace.TracerProvider // makes spans of the requests to the server API; nil: there are none
+	// Reload reads the configuration again for a gateway that runs with another; nil: there is nothing to read. What it returns
+	// must be checked and complete.
+	Reload  func(running *config.Config) (*config.Config, error)
+	Level   *slog.LevelVar       // the level of Logger; nil: it stays as it is
+	Pace    bool                 // have the server set how much garbage there may be: the process is its own
+	Version string               // told to the console
+	Console fs.FS                // the console's files; nil: there is no console
+	Tracing trace.TracerProvider // makes spans of the requests to the server API; nil: there are none
 }
 
 // Gateway is a gateway without a listener: its routes are mounted by whoever embeds it. It is safe for concurrent
 // use.
 type Gateway struct {
-	cfg    *config.Config
+	cfg    *config.Config // as it was at the start
 	log    *slog.Logger
+	rules  *rulebook
+	reload *reloader
+	system *system
+	origin *auth.OriginPolicy
 	hub    *hub.Hub
 	budget *channel.Budget // of the logs
 
@@ -77,49 +85,45 @@ func NewGateway(opts Options) (*Gateway, error) {
 		budget:    channel.NewBudget(int64(cfg.Memory.LogBytes)),
 		lineBytes: channel.NewBudget(int64(cfg.Memory.LogBytes) / lineShare),
 	}
-	authenticator, err := newAuthenticator(cfg)
+	in, err := newAccess(cfg, opts.Authenticate)
 	if err != nil {
 		return nil, err
 	}
-	if opts.Authenticate != nil {
-		authenticator = auth.Before{First: opts.Authenticate, Next: authenticator}
-	}
-	origin, err := auth.NewOriginPolicy(cfg.Origins, cfg.Development)
-	if err != nil {
+	if g.origin, err = auth.NewOriginPolicy(cfg.Origins, cfg.Development); err != nil {
 		return nil, fmt.Errorf("origins: %w", err)
 	}
 	if g.own, err = newOwnPrincipal(); err != nil {
 		return nil, err
 	}
-	of, err := newRules(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if g.engine, err = newEngine(cfg, of, g.budget, opts.Logger); err != nil {
+	g.rules = newRulebook(cfg)
+	g.reload = newReloader(opts, in)
+	if g.engine, err = newEngine(cfg, g.rules.of, g.budget, opts.Logger); err != nil {
 		return nil, err
 	}
 	g.hub = hub.New(hub.Options{
 		Engine:        g.engine,
-		Authenticator: authenticator,
+		Authenticator: in.authenticator,
+		Namespace:     func(name wire.ChannelName) *hub.Namespace { return &g.rules.of(name).hub },
 		NodeID:        cfg.NodeID,
 		MaxSessions:   cfg.Limits.Connections,
 		MaxMessage:    int(cfg.Limits.FrameBytes),
 		MaxPerUser:    cfg.Limits.SessionsPerUser,
 		Calls:         opts.Calls,
 		Hooks:         opts.Hooks,
-		Presence:      newPresence(cfg, of, g.engine, opts.Logger),
+		Presence:      newPresence(cfg, g.rules.of, g.engine, opts.Logger),
 		Logger:        opts.Logger,
 	})
 	if g.keeper, err = newKeeper(cfg, g.engine, g.budget, opts.Logger); err != nil {
 		g.hub.Close()
 		return nil, errors.Join(err, g.engine.Close(context.Background()))
 	}
-	if err := g.startLoops(of); err != nil {
+	if err := g.startLoops(g.rules.of); err != nil {
 		g.hub.Close()
 		g.closeKeeper(context.Background())
 		return nil, errors.Join(err, g.engine.Close(context.Background()))
 	}
-	if g.handler, err = g.routes(origin, opts); err != nil {
+	g.startSystem(opts.Version)
+	if g.handler, err = g.routes(opts); err != nil {
 		return nil, errors.Join(err, g.close(context.Background()))
 	}
 	return g, nil
@@ -130,18 +134,20 @@ const channelDir = "channels"
 
 func newEngine(cfg *config.Config, of func(wire.ChannelName) *rules, budget *channel.Budget, logger *slog.Logger) (engine.Engine, error) {
 	retention := func(name wire.ChannelName) channel.Retention { return of(name).retention }
+	policy := func(name wire.ChannelName) engine.Policy { return of(name).policy }
 	space := channel.NewSpace(budget, nil, websocket.Formats()...)
 	if cfg.OnDisk() {
 		return diskengine.Open(diskengine.Options{
 			Space:     space,
 			Dir:       filepath.Join(cfg.Data, channelDir),
 			Retention: retention,
+			Policy:    policy,
 			Level:     func(name wire.ChannelName) diskengine.Level { return of(name).level },
 			MaxBytes:  int64(cfg.Disk.MaxBytes),
 			Logger:    logger,
 		})
 	}
-	return engine.NewMemory(engine.MemoryOptions{Space: space, Retention: retention}), nil
+	return engine.NewMemory(engine.MemoryOptions{Space: space, Retention: retention, Policy: policy}), nil
 }
 
 func (g *Gateway) startLoops(of func(wire.ChannelName) *rules) error {
@@ -214,6 +220,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 func (g *Gateway) leave(ctx context.Context) {
 	const look, sayAgain = 10 * time.Millisecond, 100 * time.Millisecond
 	g.hub.Drain()
+	g.system.draining()
 	if g.keeper != nil {
 		g.keeper.Drain()
 	}
@@ -264,6 +271,7 @@ func (g *Gateway) sayGoodbye() {
 // close ends the loops, with the lines that are left, and then the engine.
 func (g *Gateway) close(ctx context.Context) error {
 	g.closing.Do(func() {
+		g.system.end()
 		g.hub.Close()
 		g.group.Close()
 		g.hub.FinishHooks(ctx) // they have heard of all sessions now

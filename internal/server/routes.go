@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/magpie-bridge/magpie/internal/api"
 	"github.com/magpie-bridge/magpie/internal/auth"
@@ -15,8 +16,8 @@ const linePath = "/ws"
 // chatChannel is where the console's chat page meets.
 const chatChannel = "chat.lobby"
 
-func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) (http.Handler, error) {
-	cfg := g.cfg
+func (g *Gateway) routes(opts Options) (http.Handler, error) {
+	cfg, origin := g.cfg, g.origin
 	mux := http.NewServeMux()
 	g.lines = websocket.NewHandler(websocket.Options{
 		Hub:           g.hub,
@@ -32,6 +33,7 @@ func (g *Gateway) routes(origin *auth.OriginPolicy, opts Options) (http.Handler,
 	requests := api.NewRequests()
 	if err := api.MountGateway(mux, api.GatewayOptions{
 		Hub: g.hub, Origin: origin, Shards: g.shards, Version: opts.Version, Requests: requests, Tracing: opts.Tracing,
+		Reload: g.Reload, TTL: func(name wire.ChannelName) time.Duration { return g.rules.of(name).policy.TTL },
 	}); err != nil {
 		return nil, err
 	}

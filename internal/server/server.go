@@ -139,6 +139,7 @@ func (s *Server) Run(ctx context.Context) error {
 	drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.gateway.cfg.Shutdown.Drain)
 	defer cancel()
 	s.gateway.hub.Drain()
+	s.gateway.system.draining()
 	stopSources()
 	return errors.Join(err, s.drain(drainCtx, published))
 }

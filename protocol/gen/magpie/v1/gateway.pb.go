@@ -1025,7 +1025,12 @@ type ChannelInfo struct {
 	Messages uint64 `protobuf:"varint,5,opt,name=messages,proto3" json:"messages,omitempty"`
 	Bytes    uint64 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	// The subscriptions that sessions of the node have to it.
-	Subscribers   int64 `protobuf:"varint,7,opt,name=subscribers,proto3" json:"subscribers,omitempty"`
+	Subscribers int64 `protobuf:"varint,7,opt,name=subscribers,proto3" json:"subscribers,omitempty"`
+	// When it was made, in milliseconds since 1970; absent where that is not known.
+	Created *int64 `protobuf:"varint,8,opt,name=created,proto3,oneof" json:"created,omitempty"`
+	// How long after its last message, or after its last subscriber has left, it is gone, in milliseconds; absent where that
+	// never happens.
+	TtlMs         *int64 `protobuf:"varint,9,opt,name=ttl_ms,json=ttlMs,proto3,oneof" json:"ttl_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1105,6 +1110,20 @@ func (x *ChannelInfo) GetBytes() uint64 {
 func (x *ChannelInfo) GetSubscribers() int64 {
 	if x != nil {
 		return x.Subscribers
+	}
+	return 0
+}
+
+func (x *ChannelInfo) GetCreated() int64 {
+	if x != nil && x.Created != nil {
+		return *x.Created
+	}
+	return 0
+}
+
+func (x *ChannelInfo) GetTtlMs() int64 {
+	if x != nil && x.TtlMs != nil {
+		return *x.TtlMs
 	}
 	return 0
 }
@@ -1721,6 +1740,178 @@ func (x *UnsubscribeResponse) GetSessions() int64 {
 	return 0
 }
 
+// ReloadRequest asks a node to read its configuration again.
+type ReloadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadRequest) Reset() {
+	*x = ReloadRequest{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadRequest) ProtoMessage() {}
+
+func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadRequest.ProtoReflect.Descriptor instead.
+func (*ReloadRequest) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{21}
+}
+
+// ReloadResponse tells what has changed.
+type ReloadResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Changes []*ConfigChange        `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// The subscriptions that were ended because the right to them is missing now, and the sessions that were ended because their
+	// API key is gone.
+	Unsubscribed  int64 `protobuf:"varint,2,opt,name=unsubscribed,proto3" json:"unsubscribed,omitempty"`
+	Disconnected  int64 `protobuf:"varint,3,opt,name=disconnected,proto3" json:"disconnected,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadResponse) Reset() {
+	*x = ReloadResponse{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadResponse) ProtoMessage() {}
+
+func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadResponse.ProtoReflect.Descriptor instead.
+func (*ReloadResponse) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ReloadResponse) GetChanges() []*ConfigChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *ReloadResponse) GetUnsubscribed() int64 {
+	if x != nil {
+		return x.Unsubscribed
+	}
+	return 0
+}
+
+func (x *ReloadResponse) GetDisconnected() int64 {
+	if x != nil {
+		return x.Disconnected
+	}
+	return 0
+}
+
+// ConfigChange is a setting that is another one than before.
+type ConfigChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Such as limits.connections, or namespaces[order].retention.age; namespaces[order] is one that came or went.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// As a file has it, secrets hidden; empty where there is none.
+	Before string `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	After  string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	// It is in use. Otherwise it takes a restart.
+	Applied       bool `protobuf:"varint,4,opt,name=applied,proto3" json:"applied,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigChange) Reset() {
+	*x = ConfigChange{}
+	mi := &file_magpie_v1_gateway_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigChange) ProtoMessage() {}
+
+func (x *ConfigChange) ProtoReflect() protoreflect.Message {
+	mi := &file_magpie_v1_gateway_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigChange.ProtoReflect.Descriptor instead.
+func (*ConfigChange) Descriptor() ([]byte, []int) {
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ConfigChange) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ConfigChange) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *ConfigChange) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ConfigChange) GetApplied() bool {
+	if x != nil {
+		return x.Applied
+	}
+	return false
+}
+
 // NodeRequest asks how a node stands.
 type NodeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1730,7 +1921,7 @@ type NodeRequest struct {
 
 func (x *NodeRequest) Reset() {
 	*x = NodeRequest{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[21]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1933,7 @@ func (x *NodeRequest) String() string {
 func (*NodeRequest) ProtoMessage() {}
 
 func (x *NodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[21]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +1946,7 @@ func (x *NodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeRequest.ProtoReflect.Descriptor instead.
 func (*NodeRequest) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{21}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{24}
 }
 
 // NodeResponse is how a node stands.
@@ -1782,7 +1973,7 @@ type NodeResponse struct {
 
 func (x *NodeResponse) Reset() {
 	*x = NodeResponse{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[22]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +1985,7 @@ func (x *NodeResponse) String() string {
 func (*NodeResponse) ProtoMessage() {}
 
 func (x *NodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[22]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +1998,7 @@ func (x *NodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeResponse.ProtoReflect.Descriptor instead.
 func (*NodeResponse) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{22}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *NodeResponse) GetNodeId() string {
@@ -1901,7 +2092,7 @@ type MethodInfo struct {
 
 func (x *MethodInfo) Reset() {
 	*x = MethodInfo{}
-	mi := &file_magpie_v1_gateway_proto_msgTypes[23]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1913,7 +2104,7 @@ func (x *MethodInfo) String() string {
 func (*MethodInfo) ProtoMessage() {}
 
 func (x *MethodInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_magpie_v1_gateway_proto_msgTypes[23]
+	mi := &file_magpie_v1_gateway_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1926,7 +2117,7 @@ func (x *MethodInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MethodInfo.ProtoReflect.Descriptor instead.
 func (*MethodInfo) Descriptor() ([]byte, []int) {
-	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{23}
+	return file_magpie_v1_gateway_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MethodInfo) GetMethod() string {
@@ -2051,7 +2242,7 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\bchannels\x18\x01 \x03(\v2\x16.magpie.v1.ChannelInfoR\bchannels\x12\x17\n" +
 	"\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01\x12\x14\n" +
 	"\x05total\x18\x03 \x01(\x03R\x05totalB\a\n" +
-	"\x05_next\"\xc8\x01\n" +
+	"\x05_next\"\x9a\x02\n" +
 	"\vChannelInfo\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12\x19\n" +
 	"\x05epoch\x18\x02 \x01(\tH\x00R\x05epoch\x88\x01\x01\x12\x12\n" +
@@ -2059,8 +2250,13 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\x04tail\x18\x04 \x01(\x04R\x04tail\x12\x1a\n" +
 	"\bmessages\x18\x05 \x01(\x04R\bmessages\x12\x14\n" +
 	"\x05bytes\x18\x06 \x01(\x04R\x05bytes\x12 \n" +
-	"\vsubscribers\x18\a \x01(\x03R\vsubscribersB\b\n" +
-	"\x06_epoch\"p\n" +
+	"\vsubscribers\x18\a \x01(\x03R\vsubscribers\x12\x1d\n" +
+	"\acreated\x18\b \x01(\x03H\x01R\acreated\x88\x01\x01\x12\x1a\n" +
+	"\x06ttl_ms\x18\t \x01(\x03H\x02R\x05ttlMs\x88\x01\x01B\b\n" +
+	"\x06_epochB\n" +
+	"\n" +
+	"\b_createdB\t\n" +
+	"\a_ttl_ms\"p\n" +
 	"\x0fSessionsRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\tR\achannel\x12\x14\n" +
@@ -2112,7 +2308,17 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\achannel\x18\x03 \x01(\tR\achannel\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\"1\n" +
 	"\x13UnsubscribeResponse\x12\x1a\n" +
-	"\bsessions\x18\x01 \x01(\x03R\bsessions\"\r\n" +
+	"\bsessions\x18\x01 \x01(\x03R\bsessions\"\x0f\n" +
+	"\rReloadRequest\"\x8b\x01\n" +
+	"\x0eReloadResponse\x121\n" +
+	"\achanges\x18\x01 \x03(\v2\x17.magpie.v1.ConfigChangeR\achanges\x12\"\n" +
+	"\funsubscribed\x18\x02 \x01(\x03R\funsubscribed\x12\"\n" +
+	"\fdisconnected\x18\x03 \x01(\x03R\fdisconnected\"h\n" +
+	"\fConfigChange\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\x12\x18\n" +
+	"\aapplied\x18\x04 \x01(\bR\aapplied\"\r\n" +
 	"\vNodeRequest\"\x88\x03\n" +
 	"\fNodeResponse\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x18\n" +
@@ -2135,7 +2341,7 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x18\n" +
 	"\aservers\x18\x02 \x01(\x03R\aservers\x12\x1b\n" +
 	"\tin_flight\x18\x03 \x01(\x03R\binFlight\x12\x16\n" +
-	"\x06queued\x18\x04 \x01(\x03R\x06queued2\x8b\a\n" +
+	"\x06queued\x18\x04 \x01(\x03R\x06queued2\xca\a\n" +
 	"\x0eGatewayService\x12@\n" +
 	"\aPublish\x12\x19.magpie.v1.PublishRequest\x1a\x1a.magpie.v1.PublishResponse\x12@\n" +
 	"\aHistory\x12\x19.magpie.v1.HistoryRequest\x1a\x1a.magpie.v1.HistoryResponse\x12C\n" +
@@ -2149,7 +2355,8 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\n" +
 	"Disconnect\x12\x1c.magpie.v1.DisconnectRequest\x1a\x1d.magpie.v1.DisconnectResponse\x12F\n" +
 	"\tSubscribe\x12\x1b.magpie.v1.SubscribeRequest\x1a\x1c.magpie.v1.SubscribeResponse\x12L\n" +
-	"\vUnsubscribe\x12\x1d.magpie.v1.UnsubscribeRequest\x1a\x1e.magpie.v1.UnsubscribeResponse\x127\n" +
+	"\vUnsubscribe\x12\x1d.magpie.v1.UnsubscribeRequest\x1a\x1e.magpie.v1.UnsubscribeResponse\x12=\n" +
+	"\x06Reload\x12\x18.magpie.v1.ReloadRequest\x1a\x19.magpie.v1.ReloadResponse\x127\n" +
 	"\x04Node\x12\x16.magpie.v1.NodeRequest\x1a\x17.magpie.v1.NodeResponseBg\n" +
 	"\"io.github.magpiebridge.protocol.v1P\x01Z?github.com/magpie-bridge/magpie/protocol/gen/magpie/v1;magpiev1b\x06proto3"
 
@@ -2165,7 +2372,7 @@ func file_magpie_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_magpie_v1_gateway_proto_rawDescData
 }
 
-var file_magpie_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_magpie_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_magpie_v1_gateway_proto_goTypes = []any{
 	(*SubscriptionsRequest)(nil),  // 0: magpie.v1.SubscriptionsRequest
 	(*SubscriptionsResponse)(nil), // 1: magpie.v1.SubscriptionsResponse
@@ -2188,73 +2395,79 @@ var file_magpie_v1_gateway_proto_goTypes = []any{
 	(*SubscribeResponse)(nil),     // 18: magpie.v1.SubscribeResponse
 	(*UnsubscribeRequest)(nil),    // 19: magpie.v1.UnsubscribeRequest
 	(*UnsubscribeResponse)(nil),   // 20: magpie.v1.UnsubscribeResponse
-	(*NodeRequest)(nil),           // 21: magpie.v1.NodeRequest
-	(*NodeResponse)(nil),          // 22: magpie.v1.NodeResponse
-	(*MethodInfo)(nil),            // 23: magpie.v1.MethodInfo
-	nil,                           // 24: magpie.v1.BroadcastRequest.TagsEntry
-	nil,                           // 25: magpie.v1.BroadcastRequest.MetaEntry
-	nil,                           // 26: magpie.v1.SendRequest.TagsEntry
-	nil,                           // 27: magpie.v1.SendRequest.MetaEntry
-	nil,                           // 28: magpie.v1.CallRequest.MetaEntry
-	nil,                           // 29: magpie.v1.CallResponse.MetaEntry
-	(*Position)(nil),              // 30: magpie.v1.Position
-	(*PublishResult)(nil),         // 31: magpie.v1.PublishResult
-	(*Answer)(nil),                // 32: magpie.v1.Answer
-	(*Start)(nil),                 // 33: magpie.v1.Start
-	(*PublishRequest)(nil),        // 34: magpie.v1.PublishRequest
-	(*HistoryRequest)(nil),        // 35: magpie.v1.HistoryRequest
-	(*PresenceRequest)(nil),       // 36: magpie.v1.PresenceRequest
-	(*PublishResponse)(nil),       // 37: magpie.v1.PublishResponse
-	(*HistoryResponse)(nil),       // 38: magpie.v1.HistoryResponse
-	(*PresenceResponse)(nil),      // 39: magpie.v1.PresenceResponse
+	(*ReloadRequest)(nil),         // 21: magpie.v1.ReloadRequest
+	(*ReloadResponse)(nil),        // 22: magpie.v1.ReloadResponse
+	(*ConfigChange)(nil),          // 23: magpie.v1.ConfigChange
+	(*NodeRequest)(nil),           // 24: magpie.v1.NodeRequest
+	(*NodeResponse)(nil),          // 25: magpie.v1.NodeResponse
+	(*MethodInfo)(nil),            // 26: magpie.v1.MethodInfo
+	nil,                           // 27: magpie.v1.BroadcastRequest.TagsEntry
+	nil,                           // 28: magpie.v1.BroadcastRequest.MetaEntry
+	nil,                           // 29: magpie.v1.SendRequest.TagsEntry
+	nil,                           // 30: magpie.v1.SendRequest.MetaEntry
+	nil,                           // 31: magpie.v1.CallRequest.MetaEntry
+	nil,                           // 32: magpie.v1.CallResponse.MetaEntry
+	(*Position)(nil),              // 33: magpie.v1.Position
+	(*PublishResult)(nil),         // 34: magpie.v1.PublishResult
+	(*Answer)(nil),                // 35: magpie.v1.Answer
+	(*Start)(nil),                 // 36: magpie.v1.Start
+	(*PublishRequest)(nil),        // 37: magpie.v1.PublishRequest
+	(*HistoryRequest)(nil),        // 38: magpie.v1.HistoryRequest
+	(*PresenceRequest)(nil),       // 39: magpie.v1.PresenceRequest
+	(*PublishResponse)(nil),       // 40: magpie.v1.PublishResponse
+	(*HistoryResponse)(nil),       // 41: magpie.v1.HistoryResponse
+	(*PresenceResponse)(nil),      // 42: magpie.v1.PresenceResponse
 }
 var file_magpie_v1_gateway_proto_depIdxs = []int32{
 	2,  // 0: magpie.v1.SubscriptionsResponse.subscriptions:type_name -> magpie.v1.SubscriptionLag
-	30, // 1: magpie.v1.SubscriptionLag.position:type_name -> magpie.v1.Position
-	24, // 2: magpie.v1.BroadcastRequest.tags:type_name -> magpie.v1.BroadcastRequest.TagsEntry
-	25, // 3: magpie.v1.BroadcastRequest.meta:type_name -> magpie.v1.BroadcastRequest.MetaEntry
-	31, // 4: magpie.v1.BroadcastResponse.results:type_name -> magpie.v1.PublishResult
-	26, // 5: magpie.v1.SendRequest.tags:type_name -> magpie.v1.SendRequest.TagsEntry
-	27, // 6: magpie.v1.SendRequest.meta:type_name -> magpie.v1.SendRequest.MetaEntry
-	30, // 7: magpie.v1.SendResponse.position:type_name -> magpie.v1.Position
-	28, // 8: magpie.v1.CallRequest.meta:type_name -> magpie.v1.CallRequest.MetaEntry
-	29, // 9: magpie.v1.CallResponse.meta:type_name -> magpie.v1.CallResponse.MetaEntry
-	32, // 10: magpie.v1.CallResponse.answers:type_name -> magpie.v1.Answer
+	33, // 1: magpie.v1.SubscriptionLag.position:type_name -> magpie.v1.Position
+	27, // 2: magpie.v1.BroadcastRequest.tags:type_name -> magpie.v1.BroadcastRequest.TagsEntry
+	28, // 3: magpie.v1.BroadcastRequest.meta:type_name -> magpie.v1.BroadcastRequest.MetaEntry
+	34, // 4: magpie.v1.BroadcastResponse.results:type_name -> magpie.v1.PublishResult
+	29, // 5: magpie.v1.SendRequest.tags:type_name -> magpie.v1.SendRequest.TagsEntry
+	30, // 6: magpie.v1.SendRequest.meta:type_name -> magpie.v1.SendRequest.MetaEntry
+	33, // 7: magpie.v1.SendResponse.position:type_name -> magpie.v1.Position
+	31, // 8: magpie.v1.CallRequest.meta:type_name -> magpie.v1.CallRequest.MetaEntry
+	32, // 9: magpie.v1.CallResponse.meta:type_name -> magpie.v1.CallResponse.MetaEntry
+	35, // 10: magpie.v1.CallResponse.answers:type_name -> magpie.v1.Answer
 	11, // 11: magpie.v1.ChannelsResponse.channels:type_name -> magpie.v1.ChannelInfo
 	14, // 12: magpie.v1.SessionsResponse.sessions:type_name -> magpie.v1.SessionInfo
-	33, // 13: magpie.v1.SubscribeRequest.from:type_name -> magpie.v1.Start
-	23, // 14: magpie.v1.NodeResponse.methods:type_name -> magpie.v1.MethodInfo
-	34, // 15: magpie.v1.GatewayService.Publish:input_type -> magpie.v1.PublishRequest
-	35, // 16: magpie.v1.GatewayService.History:input_type -> magpie.v1.HistoryRequest
-	36, // 17: magpie.v1.GatewayService.Presence:input_type -> magpie.v1.PresenceRequest
-	0,  // 18: magpie.v1.GatewayService.Subscriptions:input_type -> magpie.v1.SubscriptionsRequest
-	3,  // 19: magpie.v1.GatewayService.Broadcast:input_type -> magpie.v1.BroadcastRequest
-	5,  // 20: magpie.v1.GatewayService.Send:input_type -> magpie.v1.SendRequest
-	7,  // 21: magpie.v1.GatewayService.Call:input_type -> magpie.v1.CallRequest
-	9,  // 22: magpie.v1.GatewayService.Channels:input_type -> magpie.v1.ChannelsRequest
-	12, // 23: magpie.v1.GatewayService.Sessions:input_type -> magpie.v1.SessionsRequest
-	15, // 24: magpie.v1.GatewayService.Disconnect:input_type -> magpie.v1.DisconnectRequest
-	17, // 25: magpie.v1.GatewayService.Subscribe:input_type -> magpie.v1.SubscribeRequest
-	19, // 26: magpie.v1.GatewayService.Unsubscribe:input_type -> magpie.v1.UnsubscribeRequest
-	21, // 27: magpie.v1.GatewayService.Node:input_type -> magpie.v1.NodeRequest
-	37, // 28: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
-	38, // 29: magpie.v1.GatewayService.History:output_type -> magpie.v1.HistoryResponse
-	39, // 30: magpie.v1.GatewayService.Presence:output_type -> magpie.v1.PresenceResponse
-	1,  // 31: magpie.v1.GatewayService.Subscriptions:output_type -> magpie.v1.SubscriptionsResponse
-	4,  // 32: magpie.v1.GatewayService.Broadcast:output_type -> magpie.v1.BroadcastResponse
-	6,  // 33: magpie.v1.GatewayService.Send:output_type -> magpie.v1.SendResponse
-	8,  // 34: magpie.v1.GatewayService.Call:output_type -> magpie.v1.CallResponse
-	10, // 35: magpie.v1.GatewayService.Channels:output_type -> magpie.v1.ChannelsResponse
-	13, // 36: magpie.v1.GatewayService.Sessions:output_type -> magpie.v1.SessionsResponse
-	16, // 37: magpie.v1.GatewayService.Disconnect:output_type -> magpie.v1.DisconnectResponse
-	18, // 38: magpie.v1.GatewayService.Subscribe:output_type -> magpie.v1.SubscribeResponse
-	20, // 39: magpie.v1.GatewayService.Unsubscribe:output_type -> magpie.v1.UnsubscribeResponse
-	22, // 40: magpie.v1.GatewayService.Node:output_type -> magpie.v1.NodeResponse
-	28, // [28:41] is the sub-list for method output_type
-	15, // [15:28] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	36, // 13: magpie.v1.SubscribeRequest.from:type_name -> magpie.v1.Start
+	23, // 14: magpie.v1.ReloadResponse.changes:type_name -> magpie.v1.ConfigChange
+	26, // 15: magpie.v1.NodeResponse.methods:type_name -> magpie.v1.MethodInfo
+	37, // 16: magpie.v1.GatewayService.Publish:input_type -> magpie.v1.PublishRequest
+	38, // 17: magpie.v1.GatewayService.History:input_type -> magpie.v1.HistoryRequest
+	39, // 18: magpie.v1.GatewayService.Presence:input_type -> magpie.v1.PresenceRequest
+	0,  // 19: magpie.v1.GatewayService.Subscriptions:input_type -> magpie.v1.SubscriptionsRequest
+	3,  // 20: magpie.v1.GatewayService.Broadcast:input_type -> magpie.v1.BroadcastRequest
+	5,  // 21: magpie.v1.GatewayService.Send:input_type -> magpie.v1.SendRequest
+	7,  // 22: magpie.v1.GatewayService.Call:input_type -> magpie.v1.CallRequest
+	9,  // 23: magpie.v1.GatewayService.Channels:input_type -> magpie.v1.ChannelsRequest
+	12, // 24: magpie.v1.GatewayService.Sessions:input_type -> magpie.v1.SessionsRequest
+	15, // 25: magpie.v1.GatewayService.Disconnect:input_type -> magpie.v1.DisconnectRequest
+	17, // 26: magpie.v1.GatewayService.Subscribe:input_type -> magpie.v1.SubscribeRequest
+	19, // 27: magpie.v1.GatewayService.Unsubscribe:input_type -> magpie.v1.UnsubscribeRequest
+	21, // 28: magpie.v1.GatewayService.Reload:input_type -> magpie.v1.ReloadRequest
+	24, // 29: magpie.v1.GatewayService.Node:input_type -> magpie.v1.NodeRequest
+	40, // 30: magpie.v1.GatewayService.Publish:output_type -> magpie.v1.PublishResponse
+	41, // 31: magpie.v1.GatewayService.History:output_type -> magpie.v1.HistoryResponse
+	42, // 32: magpie.v1.GatewayService.Presence:output_type -> magpie.v1.PresenceResponse
+	1,  // 33: magpie.v1.GatewayService.Subscriptions:output_type -> magpie.v1.SubscriptionsResponse
+	4,  // 34: magpie.v1.GatewayService.Broadcast:output_type -> magpie.v1.BroadcastResponse
+	6,  // 35: magpie.v1.GatewayService.Send:output_type -> magpie.v1.SendResponse
+	8,  // 36: magpie.v1.GatewayService.Call:output_type -> magpie.v1.CallResponse
+	10, // 37: magpie.v1.GatewayService.Channels:output_type -> magpie.v1.ChannelsResponse
+	13, // 38: magpie.v1.GatewayService.Sessions:output_type -> magpie.v1.SessionsResponse
+	16, // 39: magpie.v1.GatewayService.Disconnect:output_type -> magpie.v1.DisconnectResponse
+	18, // 40: magpie.v1.GatewayService.Subscribe:output_type -> magpie.v1.SubscribeResponse
+	20, // 41: magpie.v1.GatewayService.Unsubscribe:output_type -> magpie.v1.UnsubscribeResponse
+	22, // 42: magpie.v1.GatewayService.Reload:output_type -> magpie.v1.ReloadResponse
+	25, // 43: magpie.v1.GatewayService.Node:output_type -> magpie.v1.NodeResponse
+	30, // [30:44] is the sub-list for method output_type
+	16, // [16:30] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_magpie_v1_gateway_proto_init() }
@@ -2288,14 +2501,14 @@ func file_magpie_v1_gateway_proto_init() {
 	file_magpie_v1_gateway_proto_msgTypes[11].OneofWrappers = []any{}
 	file_magpie_v1_gateway_proto_msgTypes[13].OneofWrappers = []any{}
 	file_magpie_v1_gateway_proto_msgTypes[14].OneofWrappers = []any{}
-	file_magpie_v1_gateway_proto_msgTypes[22].OneofWrappers = []any{}
+	file_magpie_v1_gateway_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_magpie_v1_gateway_proto_rawDesc), len(file_magpie_v1_gateway_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -64,6 +64,8 @@ const (
 	// GatewayServiceUnsubscribeProcedure is the fully-qualified name of the GatewayService's
 	// Unsubscribe RPC.
 	GatewayServiceUnsubscribeProcedure = "/magpie.v1.GatewayService/Unsubscribe"
+	// GatewayServiceReloadProcedure is the fully-qualified name of the GatewayService's Reload RPC.
+	GatewayServiceReloadProcedure = "/magpie.v1.GatewayService/Reload"
 	// GatewayServiceNodeProcedure is the fully-qualified name of the GatewayService's Node RPC.
 	GatewayServiceNodeProcedure = "/magpie.v1.GatewayService/Node"
 )
@@ -99,6 +101,9 @@ type GatewayServiceClient interface {
 	Subscribe(context.Context, *connect.Request[v1.SubscribeRequest]) (*connect.Response[v1.SubscribeResponse], error)
 	// Unsubscribe ends a subscription of sessions of the node. It takes the right to call sys.subscribe.
 	Unsubscribe(context.Context, *connect.Request[v1.UnsubscribeRequest]) (*connect.Response[v1.UnsubscribeResponse], error)
+	// Reload has the node that is asked read its configuration again, and take up what can be had without a restart. A wrong one
+	// is refused whole (failed_precondition). It takes the right to call sys.reload.
+	Reload(context.Context, *connect.Request[v1.ReloadRequest]) (*connect.Response[v1.ReloadResponse], error)
 	// Node tells how the node stands that is asked. It takes the right to call sys.node.
 	Node(context.Context, *connect.Request[v1.NodeRequest]) (*connect.Response[v1.NodeResponse], error)
 }
@@ -186,6 +191,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("Unsubscribe")),
 			connect.WithClientOptions(opts...),
 		),
+		reload: connect.NewClient[v1.ReloadRequest, v1.ReloadResponse](
+			httpClient,
+			baseURL+GatewayServiceReloadProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Reload")),
+			connect.WithClientOptions(opts...),
+		),
 		node: connect.NewClient[v1.NodeRequest, v1.NodeResponse](
 			httpClient,
 			baseURL+GatewayServiceNodeProcedure,
@@ -209,6 +220,7 @@ type gatewayServiceClient struct {
 	disconnect    *connect.Client[v1.DisconnectRequest, v1.DisconnectResponse]
 	subscribe     *connect.Client[v1.SubscribeRequest, v1.SubscribeResponse]
 	unsubscribe   *connect.Client[v1.UnsubscribeRequest, v1.UnsubscribeResponse]
+	reload        *connect.Client[v1.ReloadRequest, v1.ReloadResponse]
 	node          *connect.Client[v1.NodeRequest, v1.NodeResponse]
 }
 
@@ -272,6 +284,11 @@ func (c *gatewayServiceClient) Unsubscribe(ctx context.Context, req *connect.Req
 	return c.unsubscribe.CallUnary(ctx, req)
 }
 
+// Reload calls magpie.v1.GatewayService.Reload.
+func (c *gatewayServiceClient) Reload(ctx context.Context, req *connect.Request[v1.ReloadRequest]) (*connect.Response[v1.ReloadResponse], error) {
+	return c.reload.CallUnary(ctx, req)
+}
+
 // Node calls magpie.v1.GatewayService.Node.
 func (c *gatewayServiceClient) Node(ctx context.Context, req *connect.Request[v1.NodeRequest]) (*connect.Response[v1.NodeResponse], error) {
 	return c.node.CallUnary(ctx, req)
@@ -308,6 +325,9 @@ type GatewayServiceHandler interface {
 	Subscribe(context.Context, *connect.Request[v1.SubscribeRequest]) (*connect.Response[v1.SubscribeResponse], error)
 	// Unsubscribe ends a subscription of sessions of the node. It takes the right to call sys.subscribe.
 	Unsubscribe(context.Context, *connect.Request[v1.UnsubscribeRequest]) (*connect.Response[v1.UnsubscribeResponse], error)
+	// Reload has the node that is asked read its configuration again, and take up what can be had without a restart. A wrong one
+	// is refused whole (failed_precondition). It takes the right to call sys.reload.
+	Reload(context.Context, *connect.Request[v1.ReloadRequest]) (*connect.Response[v1.ReloadResponse], error)
 	// Node tells how the node stands that is asked. It takes the right to call sys.node.
 	Node(context.Context, *connect.Request[v1.NodeRequest]) (*connect.Response[v1.NodeResponse], error)
 }
@@ -391,6 +411,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("Unsubscribe")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceReloadHandler := connect.NewUnaryHandler(
+		GatewayServiceReloadProcedure,
+		svc.Reload,
+		connect.WithSchema(gatewayServiceMethods.ByName("Reload")),
+		connect.WithHandlerOptions(opts...),
+	)
 	gatewayServiceNodeHandler := connect.NewUnaryHandler(
 		GatewayServiceNodeProcedure,
 		svc.Node,
@@ -423,6 +449,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceSubscribeHandler.ServeHTTP(w, r)
 		case GatewayServiceUnsubscribeProcedure:
 			gatewayServiceUnsubscribeHandler.ServeHTTP(w, r)
+		case GatewayServiceReloadProcedure:
+			gatewayServiceReloadHandler.ServeHTTP(w, r)
 		case GatewayServiceNodeProcedure:
 			gatewayServiceNodeHandler.ServeHTTP(w, r)
 		default:
@@ -480,6 +508,10 @@ func (UnimplementedGatewayServiceHandler) Subscribe(context.Context, *connect.Re
 
 func (UnimplementedGatewayServiceHandler) Unsubscribe(context.Context, *connect.Request[v1.UnsubscribeRequest]) (*connect.Response[v1.UnsubscribeResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Unsubscribe is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Reload(context.Context, *connect.Request[v1.ReloadRequest]) (*connect.Response[v1.ReloadResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("magpie.v1.GatewayService.Reload is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) Node(context.Context, *connect.Request[v1.NodeRequest]) (*connect.Response[v1.NodeResponse], error) {

@@ -1,0 +1,84 @@
+package session
+
+import (
+	"context"
+
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/wire"
+)
+
+// Renewal is what another configuration means for the sessions of a node.
+type Renewal struct {
+	MaxSubscriptions int                        // of one session; those that have more keep them
+	Revoked          func(*auth.Principal) bool // whose credential is gone
+}
+
+// Renewed is what became of the sessions.
+type Renewed struct {
+	Unsubscribed int // subscriptions that were ended, because the right is missing now
+	Disconnected int // sessions that were ended, because their credential is gone
+}
+
+// Renew has all loops take up another configuration: policies and limits at once, and the rights of every session and of
+// every subscription are checked anew. Whatever is asked for from now on is checked by the new rules, so nothing slips
+// through. When ctx ends nobody waits any more, but the loops go on.
+func Renew(ctx context.Context, shards []*Shard, r Renewal) (Renewed, error) {
+	answers, err := askAll(ctx, shards, func(sh *Shard, answer func(Renewed)) {
+		sh.settings.MaxSubscriptions = r.MaxSubscriptions
+		for _, t := range sh.topics {
+			t.slow = newSlowness(sh.settings.Slow(t.log.Name()))
+		}
+		v := &renewing{renewal: r}
+		t := &tour{ctx: context.WithoutCancel(ctx), shard: sh, visit: v.visit, end: func() { answer(v.done) }}
+		t.goOn()
+	})
+	var all Renewed
+	for _, a := range answers {
+		all.Unsubscribed += a.Unsubscribed
+		all.Disconnected += a.Disconnected
+	}
+	return all, err
+}
+
+// renewing goes through the sessions of a loop.
+type renewing struct {
+	renewal Renewal
+	done    Renewed
+}
+
+func (v *renewing) visit(s *Session) (cost int, _ bool) {
+	if s.principal == nil || s.Closing() {
+		return 0, false
+	}
+	if v.renewal.Revoked(s.principal) {
+		s.Goodbye(wire.CloseUnauthorized, "the credential is not known here any more", 0)
+		v.done.Disconnected++
+		return steerCost, false
+	}
+	cost = len(s.subs)
+	if ended := s.checkRights(); ended > 0 {
+		v.done.Unsubscribed += ended
+		cost += ended * steerCost
+	}
+	return cost, false
+}
+
+// checkRights ends the subscriptions to which the session has no right any more, and returns how many these were.
+func (s *Session) checkRights() (ended int) {
+	for at := len(s.subs) - 1; at >= 0; at-- { // the last takes the place of one that ends
+		name := s.subs[at].topic.log.Name()
+		err := s.shard.settings.Hub.MaySubscribe(s.principal, name)
+		if err == nil {
+			continue
+		}
+		s.drop(at)
+		e := wire.AsError(err)
+		s.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: name, Code: e.Code, Reason: e.Message}})
+		ended++
+	}
+	if ended > 0 {
+		s.changed()
+		s.Flush()
+	}
+	return ended
+}
