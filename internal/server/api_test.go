@@ -143,7 +143,7 @@ func TestTheServerAPIWithCurl(t *testing.T) {
 		if answer := r.tell(t, ops, "Disconnect", test.body); answer["sessions"] != 1.0 {
 			t.Errorf("%s: %v", test.body, answer)
 		}
-		if f := test.c.until("goodbye"); f.Code != test.code {
+		if f := test.c.until("goodbye"); f.Code != float64(test.code) {
 			t.Errorf("%s: goodbye %+v, want %d", test.body, f, test.code)
 		}
 		if got := websocket.CloseStatus(test.c.end()); int(got) != test.code {

@@ -95,7 +95,9 @@ func NewGateway(opts Options) (*Gateway, error) {
 	if g.own, err = newOwnPrincipal(); err != nil {
 		return nil, err
 	}
-	g.rules = newRulebook(cfg)
+	if g.rules, err = newRulebook(cfg); err != nil {
+		return nil, err
+	}
 	g.reload = newReloader(opts, in)
 	if g.engine, err = newEngine(cfg, g.rules.of, g.budget, opts.Logger); err != nil {
 		return nil, err

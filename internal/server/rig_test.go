@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ const patience = 20 * time.Second
 
 // parse makes a configuration of the text of a file. What it says nothing about is small, and apart from the machine's
 // own logs and ports.
-func parse(t *testing.T, text string) *config.Config {
+func parse(t testing.TB, text string) *config.Config {
 	t.Helper()
 	cfg, err := config.Parse("magpie.yaml", []byte(text))
 	if err != nil {
@@ -65,6 +66,7 @@ type running struct {
 	*Server
 	t    *testing.T
 	log  *logBuffer
+	file *atomic.Pointer[string] // the text of the configuration, for Reload
 	stop context.CancelFunc
 	wait func() error // for the end of Run, and its error
 }
@@ -73,11 +75,21 @@ type running struct {
 func start(t *testing.T, text string) *running {
 	t.Helper()
 	before := census()
-	log := &logBuffer{}
+	log, level, file := &logBuffer{}, new(slog.LevelVar), new(atomic.Pointer[string])
+	level.Set(slog.LevelDebug)
+	file.Store(&text)
 	s, err := New(Options{
 		Config:  parse(t, text),
-		Logger:  slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:  slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: level})),
 		Version: "test",
+		Level:   level,
+		Reload: func(running *config.Config) (*config.Config, error) {
+			next, err := config.Parse("magpie.yaml", []byte(*file.Load()))
+			if err == nil {
+				next.Listen, next.NodeID, next.Loops, next.Memory = running.Listen, running.NodeID, running.Loops, running.Memory
+			}
+			return next, err
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +97,7 @@ func start(t *testing.T, text string) *running {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	r := &running{Server: s, t: t, log: log, stop: cancel}
+	r := &running{Server: s, t: t, log: log, file: file, stop: cancel}
 	r.wait = sync.OnceValue(func() error {
 		select {
 		case err := <-ended:
@@ -181,8 +193,9 @@ type frame struct {
 	Publisher    string
 	Data         json.RawMessage
 	Text         string
-	Code         int
+	Code         any // a number in goodbye, a word in unsubscribed
 	RetryAfterMs int64
+	Reason       string
 	Error        struct{ Code, Message string }
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -49,11 +50,16 @@ type ruled struct {
 	private *rules
 }
 
-// newRulebook returns the rules of a configuration.
-func newRulebook(cfg *config.Config) *rulebook {
+// newRulebook returns the rules of a configuration, which may have been made without a file.
+func newRulebook(cfg *config.Config) (*rulebook, error) {
+	for i := range cfg.Namespaces {
+		if _, err := auth.ParsePattern(cfg.Namespaces[i].Pattern); err != nil {
+			return nil, fmt.Errorf("namespaces[%d].pattern: %w", i, err)
+		}
+	}
 	b := &rulebook{}
 	b.publish(cfg)
-	return b
+	return b, nil
 }
 
 // publish has the rules of another configuration hold from now on.

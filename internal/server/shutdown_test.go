@@ -37,7 +37,7 @@ func TestClientsAreToldToComeBackSpreadOverTheWindow(t *testing.T) {
 	for i, c := range all {
 		wg.Go(func() {
 			f, err := c.tryRead()
-			if err != nil || f.Type != "goodbye" || f.Code != int(wire.CloseDraining) || f.RetryAfterMs < 0 || f.RetryAfterMs > window {
+			if err != nil || f.Type != "goodbye" || f.Code != float64(wire.CloseDraining) || f.RetryAfterMs < 0 || f.RetryAfterMs > window {
 				t.Errorf("client %d was told %+v, %v", i, f, err)
 			}
 			times[i] = float64(f.RetryAfterMs)
@@ -352,7 +352,7 @@ func TestHandshakeDuringTheDrainIsToldToo(t *testing.T) {
 		<-loops
 	}
 	close(l.proceed)
-	if f := <-told; f.Type != "goodbye" || f.Code != int(wire.CloseDraining) {
+	if f := <-told; f.Type != "goodbye" || f.Code != float64(wire.CloseDraining) {
 		t.Errorf("the late client was told %+v", f)
 	}
 	if err := <-ended; err != nil || ctx.Err() != nil {

@@ -225,9 +225,13 @@ func TestSystemLogsAreForDevelopmentOnly(t *testing.T) {
 }
 
 func TestRetentionOfNamespaces(t *testing.T) {
-	of := newRulebook(parse(t, development+
+	book, err := newRulebook(parse(t, development+
 		"retention: {messages: 10, bytes: 1MiB, age: 1m}\n"+
-		"namespaces:\n- {name: late, pattern: order.late, retention: {messages: 8}}\n- {name: orders, pattern: order.>, retention: {messages: 7}}\n")).of
+		"namespaces:\n- {name: late, pattern: order.late, retention: {messages: 8}}\n- {name: orders, pattern: order.>, retention: {messages: 7}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := book.of
 	for name, want := range map[wire.ChannelName]int64{
 		"order.update": 7,
 		"order.late":   8, // the first that covers it counts

@@ -94,10 +94,15 @@ func (s *system) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		s.node(ctx, stateRunning)
-		if s.followed(ctx, metricsChannel) {
-			s.publish(metricsChannel, metricsMessage{s.nodeID(), time.Now().UnixMilli(), s.figures()})
-		}
+		s.look(ctx)
+	}
+}
+
+// look says how the node is, and what its figures are.
+func (s *system) look(ctx context.Context) {
+	s.node(ctx, stateRunning)
+	if s.followed(ctx, metricsChannel) {
+		s.publish(metricsChannel, metricsMessage{s.nodeID(), time.Now().UnixMilli(), s.figures()})
 	}
 }
 

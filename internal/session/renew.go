@@ -26,7 +26,7 @@ func Renew(ctx context.Context, shards []*Shard, r Renewal) (Renewed, error) {
 	answers, err := askAll(ctx, shards, func(sh *Shard, answer func(Renewed)) {
 		sh.settings.MaxSubscriptions = r.MaxSubscriptions
 		for _, t := range sh.topics {
-			t.slow = newSlowness(sh.settings.Slow(t.log.Name()))
+			t.renew(sh.settings.Slow(t.log.Name()))
 		}
 		v := &renewing{renewal: r}
 		t := &tour{ctx: context.WithoutCancel(ctx), shard: sh, visit: v.visit, end: func() { answer(v.done) }}
@@ -38,6 +38,13 @@ func Renew(ctx context.Context, shards []*Shard, r Renewal) (Renewed, error) {
 		all.Disconnected += a.Disconnected
 	}
 	return all, err
+}
+
+// renew has another policy hold for the cursors of the topic, where it is another.
+func (t *topic) renew(p SlowPolicy) {
+	if t.slow == nil || t.slow.SlowPolicy != p {
+		t.slow = newSlowness(p)
+	}
 }
 
 // renewing goes through the sessions of a loop.
