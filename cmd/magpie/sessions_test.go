@@ -16,8 +16,8 @@ func TestChannelsOfAGateway(t *testing.T) {
 		succeed(t, nil, "pub", name, "1", "--url", url)
 	}
 	stdout, stderr, status := inProcess(t, nil, "channels", "order.*", "--limit", "2", "--url", url)
-	table := regexp.MustCompile(`^CHANNEL  EPOCH     HEAD  TAIL  MESSAGES  BYTES  SUBSCRIBERS\n` +
-		`order.a  [a-z2-7]{8}  1     1     1         \d+     0\norder.b  [a-z2-7]{8}  1     1     1         \d+     0\n$`)
+	table := regexp.MustCompile(`^CHANNEL  EPOCH     HEAD  TAIL  MESSAGES  BYTES  SUBSCRIBERS  FOR  TTL\n` +
+		`order.a  [a-z2-7]{8}  1     1     1         \d+     0            \d+s +-\norder.b  [a-z2-7]{8}  1     1     1         \d+     0            \d+s +-\n$`)
 	if status != exitOK || !table.MatchString(stdout) || stderr != "magpie: 2 of 3; the next: --after order.b\n" {
 		t.Errorf("status %d, %q, %q", status, stdout, stderr)
 	}
