@@ -109,11 +109,27 @@ func TestCovers(t *testing.T) {
 		name    wire.ChannelName
 		want    bool
 	}{
-		{"a", "a", true}, {"a", "b", false}, {"a", "a.b", false}, {"a.b", "a", false},
-		{"*", "a", true}, {"*", "a.b", false}, {"a.*", "a.b", true}, {"a.*", "a.>", false}, {"a.*", "a.*", true},
-		{">", "a.b", true}, {"a.>", "a.b.c", true}, {"a.>", "a", false}, {"a.>", "a.*", true}, {"a.>", "a.>", true},
-		{">", "sys.nodes", false}, {"*.nodes", "sys.nodes", false}, {"sys.*", "sys.nodes", true}, {">", "sys", false},
-		{"a.b", "a.*", false}, {"*.b", "a.b", true}, {"*.b", "a.c", false},
+		{"a", "a", true},
+		{"a", "b", false},
+		{"a", "a.b", false},
+		{"a.b", "a", false},
+		{"*", "a", true},
+		{"*", "a.b", false},
+		{"a.*", "a.b", true},
+		{"a.*", "a.>", false},
+		{"a.*", "a.*", true},
+		{">", "a.b", true},
+		{"a.>", "a.b.c", true},
+		{"a.>", "a", false},
+		{"a.>", "a.*", true},
+		{"a.>", "a.>", true},
+		{">", "sys.nodes", false},
+		{"*.nodes", "sys.nodes", false},
+		{"sys.*", "sys.nodes", true},
+		{">", "sys", false},
+		{"a.b", "a.*", false},
+		{"*.b", "a.b", true},
+		{"*.b", "a.c", false},
 	}
 	for _, test := range tests {
 		if got := Covers(test.pattern, test.name); got != test.want {

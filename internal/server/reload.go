@@ -102,12 +102,12 @@ func (g *Gateway) takeUp() ([]config.Change, error) {
 func (g *Gateway) tell(done *api.Reloaded) {
 	restart := 0
 	for _, c := range done.Changes {
-		message := "a setting has changed"
 		if !c.Live {
 			restart++
-			message = "a setting has changed that takes a restart"
+			g.log.Warn("a setting has changed that takes a restart", "key", c.Key, "before", c.Before, "after", c.After)
+			continue
 		}
-		g.log.Info(message, "key", c.Key, "before", c.Before, "after", c.After)
+		g.log.Info("a setting has changed, and is in use", "key", c.Key, "before", c.Before, "after", c.After)
 	}
 	g.log.Info("the configuration was read again", "changes", len(done.Changes), "needRestart", restart,
 		"unsubscribed", done.Unsubscribed, "disconnected", done.Disconnected)

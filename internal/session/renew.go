@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/wire"
@@ -72,7 +73,7 @@ func (v *renewing) visit(s *Session) (cost int, _ bool) {
 
 // checkRights ends the subscriptions to which the session has no right any more, and returns how many these were.
 func (s *Session) checkRights() (ended int) {
-	for at := len(s.subs) - 1; at >= 0; at-- { // the last takes the place of one that ends
+	for at := range slices.Backward(s.subs) { // the last takes the place of one that ends
 		name := s.subs[at].topic.log.Name()
 		err := s.shard.settings.Hub.MaySubscribe(s.principal, name)
 		if err == nil {
