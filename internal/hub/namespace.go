@@ -63,9 +63,9 @@ func (h *Hub) Admit(a Admission) {
 	h.directory.most.Store(int64(a.MaxPerUser))
 }
 
-// Announce publishes a message of the gateway's own to one of its channels, to which nobody else can. Its errors are
+// PublishOwn publishes a message of the gateway's own to one of its channels, to which nobody else can. Its errors are
 // *wire.Error.
-func (h *Hub) Announce(name wire.ChannelName, p wire.Publication, done func(error)) {
+func (h *Hub) PublishOwn(name wire.ChannelName, p wire.Publication, done func(error)) {
 	if h.closed.Load() {
 		done(wire.Errorf(wire.CodeUnavailable, "node %s has shut down", h.opts.NodeID))
 		return

@@ -69,6 +69,37 @@ func TestReloadChecksTheRightsOfOpenSubscriptions(t *testing.T) {
 	}
 }
 
+func TestReloadEndsWhatAPatternHolds(t *testing.T) {
+	const rooms = closed + "namespaces:\n- {name: room, pattern: room.a, subscribe: everybody}\n"
+	r := start(t, rooms)
+	r.publish(t, "room.a", 1)
+	r.publish(t, "room.b", 1)
+	c := r.dial(t, mint(t, "ann", auth.Grants{Subscribe: []string{"room.b"}}))
+	c.write(`{"type":"subscribe","requestId":"s","channel":"room.*"}`)
+	c.until("subscribed") // the pattern itself
+	joined := map[string]bool{c.until("subscribed").Channel: true, c.until("subscribed").Channel: true}
+	if !joined["room.a"] || !joined["room.b"] {
+		t.Fatalf("joined %v", joined)
+	}
+	if done := r.become(t, closed); done.Unsubscribed != 1 {
+		t.Errorf("got %+v", done)
+	}
+	if f := c.read(); f.Type != "unsubscribed" || f.Channel != "room.a" || f.Code != "permission_denied" {
+		t.Errorf("got %+v", f)
+	}
+	r.publish(t, "room.a", 2)
+	r.publish(t, "room.b", 2)
+	if f := c.read(); f.Type != "message" || f.Channel != "room.b" {
+		t.Errorf("got %+v", f)
+	}
+	r.become(t, rooms)
+	c.write(`{"type":"unsubscribe","requestId":"u","channel":"room.*"}`)
+	if f := c.read(); f.Type != "unsubscribed" || f.Channel != "room.*" {
+		t.Errorf("got %+v", f)
+	}
+	c.ping()
+}
+
 func TestReloadSaysWhyASubscriptionEnds(t *testing.T) {
 	r := start(t, closed)
 	c := r.dial(t, apiKey)

@@ -170,7 +170,7 @@ func (s *system) publish(name wire.ChannelName, message any) {
 		return
 	}
 	p := wire.Publication{Key: s.nodeID(), Payload: wire.Payload{Kind: wire.PayloadJSON, Bytes: data}}
-	s.gateway.hub.Announce(name, p, func(err error) {
+	s.gateway.hub.PublishOwn(name, p, func(err error) {
 		if err != nil {
 			s.gateway.log.Warn("a message of the gateway's own was not taken", "channel", name, "error", err)
 		}

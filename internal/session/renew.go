@@ -80,6 +80,7 @@ func (s *Session) checkRights() (ended int) {
 			continue
 		}
 		s.drop(at)
+		s.left(name)
 		e := wire.AsError(err)
 		s.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: name, Code: e.Code, Reason: e.Message}})
 		ended++

@@ -75,10 +75,16 @@ func (e *Engine) Append(name wire.ChannelName, records []channel.Record, done fu
 		done("", nil, wire.Errorf(wire.CodeResourceExhausted, "more is published than the disk takes: publish again in a while"))
 		return
 	}
-	if e.topics.park(r) || e.queue.push(r) {
+	if e.topics.park(r) {
 		return
 	}
-	e.refuse([]*request{r}, e.refusal())
+	if t.err != nil { // it was loaded in vain meanwhile
+		e.refuse([]*request{r}, t.err)
+		return
+	}
+	if !e.queue.push(r) {
+		e.refuse([]*request{r}, e.refusal())
+	}
 }
 
 // appendInMemory is for channels that promise nothing.

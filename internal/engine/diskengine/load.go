@@ -16,15 +16,24 @@ import (
 
 // load brings a channel into memory, or makes it, and lets those go on who wait for it.
 func (e *Engine) load(t *topic) {
-	err := e.restore(t)
+	for done := false; !done; {
+		done = e.finish(t, e.restore(t))
+	}
+}
+
+// finish ends the loading of t, and reports whether it could: somebody may want the channel meanwhile who may make it.
+func (e *Engine) finish(t *topic, err error) bool {
+	t.unmade = errors.Is(err, errUnmade)
 	switch refused, ok := errors.AsType[*wire.Error](err); {
+	case t.unmade:
+		t.err = engine.Unmade(t.name)
 	case ok:
 		t.err = refused
 	case err != nil:
 		e.opts.Logger.Error("a channel cannot be read from the store", "channel", t.name, "error", err)
 		t.err = wire.Errorf(wire.CodeDataLoss, "channel %q cannot be read from the store on disk: %v", t.name, err)
 	}
-	e.topics.finish(t, e.Appeared, func(waiting []*request) {
+	return e.topics.finish(t, e.Appeared, func(waiting []*request) {
 		if t.err == nil && e.queue.push(waiting...) {
 			return
 		}
@@ -36,11 +45,14 @@ func (e *Engine) load(t *topic) {
 	})
 }
 
+// errUnmade tells that there is no such channel, and that none of those who want it may make it.
+var errUnmade = errors.New("diskengine: the channel is not made by use")
+
 func (e *Engine) restore(t *topic) error {
 	retention := e.opts.Retention(t.name)
 	given := e.opts.Policy(t.name).Given && !e.topics.mayCreate(t)
 	if t.level == Memory && given {
-		return engine.Unmade(t.name)
+		return errUnmade
 	}
 	if t.level == Memory { // whatever the disk has of it is of a time when it was not
 		t.log, t.fresh = e.opts.Space.NewLog(t.name, engine.NewEpoch(), retention), true
@@ -52,7 +64,7 @@ func (e *Engine) restore(t *topic) error {
 	}
 	if !found {
 		if given {
-			return engine.Unmade(t.name)
+			return errUnmade
 		}
 		if !e.relieve() {
 			return wire.Errorf(wire.CodeResourceExhausted,

@@ -17,8 +17,10 @@ type topic struct {
 	ready chan struct{} // closed when log or err is set
 
 	log   *channel.Log // set once, before ready is closed
-	err   error        // why there is no log; set once, before ready is closed
+	err   error        // why there is no log; not set after ready is closed
 	fresh bool         // the disk had nothing of it; set once, before ready is closed
+
+	unmade bool // its loader's: err says that the channel is not made by use
 
 	// Guarded by the mutex of the topic's shard.
 	loaded  bool
@@ -114,11 +116,16 @@ func (ts *topics) park(r *request) bool {
 }
 
 // finish ends the loading of t, with the log or the error that it has by now, and hands over who waited. appeared is told of
-// a channel that is new.
-func (ts *topics) finish(t *topic, appeared func(wire.ChannelName), handOver func(waiting []*request)) {
+// a channel that is new. It is false, and has done nothing, where the channel was not made, and somebody wants it by now who
+// may make it.
+func (ts *topics) finish(t *topic, appeared func(wire.ChannelName), handOver func(waiting []*request)) bool {
 	s := ts.shard(t.name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if t.unmade && t.create {
+		t.err = nil
+		return false
+	}
 	if t.err == nil && t.fresh {
 		appeared(t.name) // below the mutex: nobody finds it before
 	}
@@ -129,6 +136,7 @@ func (ts *topics) finish(t *topic, appeared func(wire.ChannelName), handOver fun
 	t.waiting, t.loaded = nil, true
 	close(t.ready)
 	handOver(waiting) // below the mutex: an append that finds it loaded must come behind these
+	return true
 }
 
 // take puts a topic in the place of a channel that is not in memory, so that nobody loads it meanwhile. It returns nil

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ func RunPolicy(t *testing.T, open func(t *testing.T, r Rules) engine.Engine) {
 		"GoneAfterItsTime":       goneAfterItsTime,
 		"KeptWhileWatched":       keptWhileWatched,
 		"NotMadeByUse":           notMadeByUse,
+		"MadeWhileItIsAskedFor":  madeWhileItIsAskedFor,
 		"RetentionTakenUp":       retentionTakenUp,
 		"UsedWhileItIsToBeGone":  usedWhileItIsToBeGone,
 		"GivenChannelsStayEmpty": givenChannelsStayEmpty,
@@ -153,6 +155,35 @@ func notMadeByUse(t *testing.T, r *ruled) {
 	}
 	w := watch(t, r.engine, "given")
 	w.log.Unwatch(w.watch)
+}
+
+// madeWhileItIsAskedFor publishes to a channel that is not made by use, all the time, until somebody may make it: who may is
+// not refused because of those who may not.
+func madeWhileItIsAskedFor(t *testing.T, r *ruled) {
+	stop := make(chan struct{})
+	var asking sync.WaitGroup
+	for range 4 {
+		asking.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := publish(t, r.engine, "given", text("x")).err; err != nil && wire.AsError(err).Code != wire.CodeNotFound {
+					t.Errorf("got %v, want not_found", err)
+				}
+			}
+		})
+	}
+	for range 20 {
+		publish(t, r.engine, "given", text("x"))
+	}
+	first := text("one")
+	first.Create = true
+	must(t, r.engine, "given", first)
+	close(stop)
+	asking.Wait()
 }
 
 func givenChannelsStayEmpty(t *testing.T, r *ruled) {
