@@ -113,6 +113,9 @@ func (c *Config) checkNamespaces(ps *problems) {
 					"the gateway's own channels are granted by rights that begin with sys. alone; leave "+right.key+" out")
 			}
 		}
+		if isSystem(n.Pattern) && !n.Create {
+			c.contradiction(ps, at("create", n.Create), at("pattern", n.Pattern), "the gateway makes its own channels itself; leave create out")
+		}
 		c.checkShadow(ps, i)
 	}
 }

@@ -70,6 +70,10 @@ func TestNamespacesThatContradictThemselves(t *testing.T) {
 			"namespaces:\n- name: n\n  pattern: sys.>\n  publish: everybody",
 			"f.yaml:5:3: namespaces[0].publish: found everybody, and namespaces[0].pattern is sys.> (line 4): the gateway's own channels are granted by rights that begin with sys. alone; leave publish out",
 		},
+		"the gateway's own, not made": {
+			"namespaces:\n- name: n\n  pattern: sys.nodes\n  create: false",
+			"f.yaml:5:3: namespaces[0].create: found false, and namespaces[0].pattern is sys.nodes (line 4): the gateway makes its own channels itself; leave create out",
+		},
 		"shadowed": {
 			"namespaces:\n- {name: a, pattern: order.>}\n- {name: b, pattern: order.eu.*}",
 			"f.yaml:4:13: namespaces[1].pattern: found order.eu.*, and namespaces[0].pattern is order.> (line 3)" + never,

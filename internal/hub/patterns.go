@@ -78,7 +78,7 @@ func (h *Hub) Expand(by *auth.Principal, covers func(wire.ChannelName) bool, lim
 		ctx, cancel := context.WithTimeout(h.ctx, expandTimeout)
 		defer cancel()
 		page, err := h.ListChannels(ctx, engine.ListQuery{Limit: limit, Names: true, Match: func(name wire.ChannelName) bool {
-			return covers(name) && by.May(auth.Subscribe, name) == nil
+			return covers(name) && h.MaySubscribe(by, name) == nil
 		}})
 		names := make([]wire.ChannelName, len(page.Channels))
 		for i := range page.Channels {
