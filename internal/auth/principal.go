@@ -84,7 +84,7 @@ func (p *Principal) Has(action Action, name wire.ChannelName) bool {
 	case action == Publish && system, action == Serve && (system || strings.HasPrefix(string(name), wire.OwnMethods)):
 		return false
 	}
-	return action == Subscribe && p.owns(name) || p.Rights.allow(action, string(name))
+	return (action == Subscribe || action == Presence) && p.owns(name) || p.Rights.allow(action, string(name))
 }
 
 // owns reports whether name is the principal's own channel. A user id that is no channel word, such as "*", owns none.

@@ -23,6 +23,9 @@ const (
 // systemEvery is how often a node says how it is, and what its figures are.
 const systemEvery = 10 * time.Second
 
+// systemPatience is how long a message of the gateway's own may take: nothing waits for it any longer than that.
+const systemPatience = time.Second
+
 // The states of a node, as sys.nodes has them.
 const (
 	stateStarted  = "started"
@@ -81,13 +84,13 @@ func (g *Gateway) startSystem(version string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g.system = &system{gateway: g, version: version, stop: cancel, figures: func() map[string]int64 { return api.Figures(g.hub, g.shards) }}
 	g.system.always.Store(g.cfg.System)
+	g.system.node(ctx, stateStarted) // before anything else that it may say
 	g.system.done.Go(func() { g.system.run(ctx) })
 }
 
 func (s *system) run(ctx context.Context) {
 	ticker := time.NewTicker(systemEvery)
 	defer ticker.Stop()
-	s.node(ctx, stateStarted)
 	for {
 		select {
 		case <-ctx.Done():
@@ -106,9 +109,15 @@ func (s *system) look(ctx context.Context) {
 	}
 }
 
-// draining says that the node is leaving, the first time that it is called.
+// draining says that the node is leaving, the first time that it is called. When it returns, the loops have had the time to
+// give the message to those who have subscribed: they are told goodbye next.
 func (s *system) draining() {
-	s.drained.Do(func() { s.node(context.Background(), stateDraining) })
+	s.drained.Do(func() {
+		ctx := context.Background()
+		s.node(ctx, stateDraining)
+		s.followed(ctx, nodesChannel)
+		s.followed(ctx, nodesChannel)
+	})
 }
 
 // end says that the node has left, and nothing more. The engine must be open still.
@@ -149,15 +158,12 @@ func (s *system) configured(done *api.Reloaded) {
 	s.publish(configChannel, m)
 }
 
-// followed reports whether a channel is to be written.
+// followed reports whether a channel is to be written. All loops are asked.
 func (s *system) followed(ctx context.Context, name wire.ChannelName) bool {
-	if s.always.Load() {
-		return true
-	}
 	ctx, cancel := context.WithTimeout(ctx, session.AskTimeout)
 	defer cancel()
 	subscribers, err := session.Subscribers(ctx, s.gateway.shards, []wire.ChannelName{name})
-	return err == nil && subscribers[0] > 0
+	return s.always.Load() || err == nil && subscribers[0] > 0
 }
 
 func (s *system) nodeID() string { return s.gateway.hub.NodeID() }
@@ -170,9 +176,14 @@ func (s *system) publish(name wire.ChannelName, message any) {
 		return
 	}
 	p := wire.Publication{Key: s.nodeID(), Payload: wire.Payload{Kind: wire.PayloadJSON, Bytes: data}}
-	s.gateway.hub.PublishOwn(name, p, func(err error) {
-		if err != nil {
-			s.gateway.log.Warn("a message of the gateway's own was not taken", "channel", name, "error", err)
-		}
-	})
+	taken := make(chan error, 1)
+	s.gateway.hub.PublishOwn(name, p, func(err error) { taken <- err })
+	select {
+	case err = <-taken:
+	case <-time.After(systemPatience):
+		err = wire.Errorf(wire.CodeUnavailable, "the engine did not answer in time")
+	}
+	if err != nil {
+		s.gateway.log.Warn("a message of the gateway's own was not taken", "channel", name, "error", err)
+	}
 }

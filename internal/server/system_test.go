@@ -39,6 +39,9 @@ const ownPublisherOfTheGateway = "magpie"
 func TestTheLastWordOfANodeIsKept(t *testing.T) {
 	text := closed + "system: true\ndata: " + t.TempDir() + "\n"
 	r := start(t, text)
+	if status, _, _ := ask(t, "GET", r.url("/healthz"), ""); status != 200 {
+		t.Fatalf("the gateway does not serve: %d", status)
+	}
 	r.stop()
 	if err := r.wait(); err != nil {
 		t.Fatal(err)
