@@ -21,6 +21,7 @@ import (
 type benchFlags struct {
 	opts        bench.Options
 	connections int
+	filters     int
 	json        bool
 	html        string
 	quiet       bool
@@ -38,10 +39,11 @@ func newBenchCommand(env environment) *cobra.Command {
   magpie bench storm --connections 5000 --duration 30s
   magpie bench publish --connections 100
   magpie bench call --connections 1000 --in-flight 10 --servers 10
+  magpie bench filters --viewers 0,20,200,1000 --filters 20 --rate 50000
   magpie bench echo --target nats --url ws://127.0.0.1:8081 --json`,
 		Args: between(1, 1, "the scenario"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := exclusive(cmd, "connections", "stages"); err != nil {
+			if err := exclusive(cmd, "connections", "stages", "viewers"); err != nil {
 				return err
 			}
 			f.opts.Scenario = args[0]
@@ -56,10 +58,12 @@ func newBenchCommand(env environment) *cobra.Command {
 	flags.BoolVar(&f.opts.Insecure, "insecure", false, "for wss://, trust any certificate")
 	flags.IntVar(&f.connections, "connections", 0, "number of connections (default 1000)")
 	flags.IntSliceVar(&f.opts.Stages, "stages", nil, "several numbers of connections, one after the other: 50,200,500,1000")
+	flags.IntSliceVar(&f.opts.Stages, "viewers", nil, "the same as --stages, as filters has it: there may be 0, too")
+	flags.IntVar(&f.filters, "filters", 20, "for filters, number of different ones; 0: everybody gets everything")
 	flags.IntVar(&f.opts.Servers, "servers", 0, "for call, connections that answer the others (default 10)")
 	flags.IntVar(&f.opts.Channels, "channels", 0, "number of channels (default 1; for channels one for ten connections)")
 	flags.IntVar(&f.opts.InFlight, "in-flight", 0, "messages under way at once; for call, calls of each connection; for connect, connections being opened (default 1; 10 for call, 64 for channels and connect)")
-	flags.Float64Var(&f.opts.Rate, "rate", 0, "publish so many messages a second instead (default 100 for storm)")
+	flags.Float64Var(&f.opts.Rate, "rate", 0, "publish so many messages a second instead (default 100 for storm, 50000 for filters)")
 	flags.IntVar(&f.opts.Messages, "messages", 0, "messages that were missed, for comeback and replay (default 300)")
 	flags.IntVar(&f.opts.Payload, "payload", 0, "bytes of a payload (default 128)")
 	flags.DurationVar(&f.opts.Duration, "duration", 10*time.Second, "how long each stage is measured")
@@ -85,6 +89,9 @@ func benchHelp() string {
 }
 
 func (f *benchFlags) run(ctx context.Context, env environment) error {
+	if f.opts.Filters = f.filters; f.filters == 0 {
+		f.opts.Filters = -1
+	}
 	if f.connections != 0 {
 		f.opts.Stages = []int{f.connections}
 	}

@@ -12,7 +12,7 @@ import (
 type play interface {
 	// joined says that a line has done all its steps, the last of them at that place.
 	joined(line int, at target.Place)
-	// received hands over a message, or a call.
+	// received hands over a message, or a call, or that the line was moved along.
 	received(line int, e target.Event)
 	// left says that a line is gone which nobody dropped.
 	left(line int)
@@ -26,6 +26,7 @@ type member struct {
 	joined  bool
 	dialled time.Duration // when
 	after   target.Place  // for Subscribe: where it was
+	filter  string        // for Subscribe: what it wants
 }
 
 // crew are lines that speak a target's protocol: they take their steps, answer pings, and pass messages on.
@@ -95,7 +96,7 @@ func (c *crew) proceed(line int, place target.Place) {
 	m := &c.members[line]
 	for m.done < len(m.steps) {
 		step := m.steps[m.done]
-		if c.say(target.Command{Kind: step, Line: line, Channel: m.channel, After: m.after}) {
+		if c.say(target.Command{Kind: step, Line: line, Channel: m.channel, After: m.after, Filter: m.filter}) {
 			return
 		}
 		m.done++
@@ -112,7 +113,7 @@ func (c *crew) Message(l *swarm.Line, message []byte) {
 	for i := range c.events {
 		e := &c.events[i]
 		switch e.Kind {
-		case target.Message, target.Called:
+		case target.Message, target.Called, target.Moved:
 			c.play.received(line, *e)
 		case target.Ack:
 			if m := &c.members[line]; !m.joined {

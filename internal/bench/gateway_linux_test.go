@@ -87,6 +87,8 @@ func everyScenario(t *testing.T, url, ca string) {
 		switch s[0] {
 		case "storm":
 			o.Rate = 1000
+		case "filters":
+			o.Rate = 5000
 		case "channels":
 			o.Channels, o.InFlight = 5, 8
 		}

@@ -27,12 +27,13 @@ type Options struct {
 	Token    string        // none
 	CA       string        // a PEM file with whom to trust for wss://; the machine's
 	Insecure bool          // trust any certificate
-	Stages   []int         // numbers of lines, one stage each: 1,000
+	Stages   []int         // numbers of lines, one stage each: 1,000; for filters there may be none
 	Servers  int           // lines that answer those of call, besides them: 10
+	Filters  int           // different ones of filters: 20; below 0 none, and every line gets everything
 	Channels int           // 1, or for channels a tenth of the lines
 	InFlight int           // messages at once: 1, or for channels 64; calls of each line: 10; lines being opened for connect: 64
-	Rate     float64       // messages a second, instead of InFlight: 0, or for storm 100
-	Payload  int           // bytes: 128
+	Rate     float64       // messages a second, instead of InFlight: 0, or for storm 100, for filters 50,000
+	Payload  int           // bytes: 128; for filters records, of their own length
 	Messages int           // that lines have missed, for comeback and replay: 300
 	Warmup   time.Duration // before a stage is measured: a fifth of Duration, at most 2 s
 	Duration time.Duration // of a stage: 10 s
@@ -59,6 +60,8 @@ const (
 	defaultServers    = 10  // of call
 	readersPerChannel = 10  // of channels
 	stormRate         = 100 // messages a second while everybody reconnects
+	defaultFilters    = 20
+	recordRate        = 50_000 // log records a second, for filters
 
 	maxPayload  = 60_000 // servers commonly take 64 KiB in a message, with what is around the payload
 	maxInFlight = 1 << 20
@@ -92,6 +95,9 @@ func (o *Options) complete() error {
 		setDefault(&o.InFlight, mixedInFlight)
 	case "storm":
 		setDefault(&o.Rate, stormRate)
+	case "filters":
+		setDefault(&o.Rate, recordRate)
+		setDefault(&o.Filters, defaultFilters)
 	}
 	setDefault(&o.InFlight, 1)
 	return o.check()
@@ -101,12 +107,16 @@ func (o *Options) check() error {
 	if _, err := scenarioOf(o.Scenario); err != nil {
 		return err
 	}
+	least := 1
+	if o.Scenario == "filters" {
+		least = 0
+	}
 	for _, n := range o.Stages {
-		if n < 1 || n > swarm.MaxLines {
-			return fmt.Errorf("%d connections: expected 1 to %d, which is what one process may have open; start several processes for more", n, swarm.MaxLines)
+		if n < least || n > swarm.MaxLines {
+			return fmt.Errorf("%d connections: expected %d to %d, which is what one process may have open; start several processes for more", n, least, swarm.MaxLines)
 		}
 	}
-	if err := o.checkCalls(); err != nil {
+	if err := errors.Join(o.checkCalls(), o.checkFilters()); err != nil {
 		return err
 	}
 	switch {
@@ -141,6 +151,21 @@ func (o *Options) checkCalls() error {
 	case calls && o.InFlight*slices.Max(o.Stages) > o.Servers*target.Concurrency:
 		return fmt.Errorf("%d calls in flight of each of %d callers are more than %d servers take, %d each",
 			o.InFlight, slices.Max(o.Stages), o.Servers, target.Concurrency)
+	}
+	return nil
+}
+
+// checkFilters says what cannot be of filters.
+func (o *Options) checkFilters() error {
+	switch {
+	case o.Scenario != "filters":
+		return nil
+	case o.Target != "magpie":
+		return fmt.Errorf("filters can be measured with the target magpie: %s has not its language", o.Target)
+	case o.Filters > maxFilters:
+		return fmt.Errorf("%d filters: expected at most %d, which is what a channel has", o.Filters, maxFilters)
+	case o.Channels > 1:
+		return fmt.Errorf("%d channels: filters has one", o.Channels)
 	}
 	return nil
 }

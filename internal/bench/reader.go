@@ -6,7 +6,7 @@ type Faults struct {
 	Duplicated uint64 `json:"duplicated"` // delivered again
 	Reordered  uint64 `json:"reordered"`  // delivered after a later message of the channel
 	Misplaced  uint64 `json:"misplaced"`  // with an offset that does not follow the one before, where the server counts
-	Crossed    uint64 `json:"crossed"`    // calls and answers that came to somebody else, or with what belongs to another call
+	Crossed    uint64 `json:"crossed"`    // calls, answers and messages that came to somebody they are not for, or with what belongs to another call
 	Unreadable uint64 `json:"unreadable"` // with a payload that was not published by this run
 	Refused    uint64 `json:"refused"`    // the server answered with an error
 	Broken     uint64 `json:"broken"`     // lines that the server, or something between, closed

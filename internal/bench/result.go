@@ -30,8 +30,10 @@ type Result struct {
 	Lines        int       `json:"lines"`
 	Channels     int       `json:"channels"`
 	InFlight     int       `json:"inFlight"`
-	Servers      int       `json:"servers,omitempty"` // lines that answer the calls of the others
-	Rate         float64   `json:"rate,omitempty"`    // messages a second that were asked for
+	Servers      int       `json:"servers,omitempty"`   // lines that answer the calls of the others
+	Filters      int       `json:"filters,omitempty"`   // different ones in use
+	Rate         float64   `json:"rate,omitempty"`      // messages a second that were asked for
+	Published    uint64    `json:"published,omitempty"` // messages, as far as they were acknowledged, for filters
 	PayloadBytes int       `json:"payloadBytes"`
 	Seconds      float64   `json:"seconds"`
 	Operations   uint64    `json:"operations"`
@@ -50,7 +52,10 @@ type Server struct {
 	CPUSeconds    float64 `json:"cpuSeconds"`
 	PerCPUSecond  float64 `json:"perCpuSecond,omitempty"` // operations per second of processor time
 	ResidentBytes int64   `json:"residentBytes"`
-	BytesPerLine  float64 `json:"bytesPerLine,omitempty"` // memory of its own, for each idle line
+	// CPUMicrosPerMessage is the processor time for each message published, all its deliveries included.
+	CPUMicrosPerMessage float64 `json:"cpuUsPerMessage,omitempty"`
+
+	BytesPerLine float64 `json:"bytesPerLine,omitempty"` // memory of its own, for each idle line
 
 	// KernelBytesPerLine is how much more the kernel has in slabs and socket buffers, both ends of the line together
 	// where they are on one machine.

@@ -21,7 +21,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	speaks := o.speaks
 	if speaks == nil {
-		if speaks, err = target.New(o.Target, target.Options{Payload: o.Payload, Token: o.Token}); err != nil {
+		if speaks, err = target.New(o.Target, o.speech()); err != nil {
 			return nil, &UsageError{err}
 		}
 	}
@@ -34,6 +34,15 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		report.Stages = append(report.Stages, result)
 	}
 	return report, nil
+}
+
+// speech is what a target has to know.
+func (o *Options) speech() target.Options {
+	t := target.Options{Payload: o.Payload, Token: o.Token}
+	if o.Scenario == "filters" {
+		t.Payload, t.Records = stampBytes, true
+	}
+	return t
 }
 
 // UsageError is a mistake in the options: trying again would not help.

@@ -17,6 +17,7 @@ func Scenarios() [][2]string {
 		{"publish", "a message on every line that is acknowledged when it is stored, again and again"},
 		{"echo", "a round trip on every line, again and again"},
 		{"call", "lines that call what others serve, again and again"},
+		{"filters", "one channel of log records, of which every line views what its filter lets through"},
 		{"connect", "lines that connect and subscribe, are dropped, and come again"},
 		{"storm", "every line is dropped at once, returns at once, and is to have missed nothing"},
 		{"comeback", "every line returns at once to many messages that it has missed"},
@@ -40,6 +41,8 @@ func scenarioOf(name string) (scenario, error) {
 		return echo, nil
 	case "call":
 		return call, nil
+	case "filters":
+		return filters, nil
 	case "connect":
 		return connect, nil
 	case "storm":

@@ -32,7 +32,7 @@ func HTML(w io.Writer, r *bench.Report) error {
 		Verdict  string
 	}{Report: r, Headings: headings(r), Verdict: verdict(r)}
 	for i := range r.Stages {
-		data.Rows = append(data.Rows, row(&r.Stages[i]))
+		data.Rows = append(data.Rows, row(r, &r.Stages[i]))
 		if told := faultsOf(&r.Stages[i]); told != "" {
 			data.Faults = append(data.Faults, stageFaults{r.Stages[i].Lines, told})
 		}

@@ -30,7 +30,7 @@ func Table(w io.Writer, r *bench.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, strings.Join(headings(r), "\t")+"\t")
 	for i := range r.Stages {
-		fmt.Fprintln(t, strings.Join(row(&r.Stages[i]), "\t")+"\t")
+		fmt.Fprintln(t, strings.Join(row(r, &r.Stages[i]), "\t")+"\t")
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -54,6 +54,8 @@ func verdict(r *bench.Report) string {
 		return "No line broke, and nothing was refused."
 	case "call":
 		return "Every call was answered once, by a server that it came to once, and with what it asked."
+	case "filters":
+		return "Everybody got what their filter lets through, once and in order, and nothing else."
 	case "storm":
 		return "Everybody came back; no message was lost, came twice or out of order."
 	default:
@@ -63,12 +65,19 @@ func verdict(r *bench.Report) string {
 
 // headings are those of the columns, the same for the table and for the page.
 func headings(r *bench.Report) []string {
-	return []string{
+	names := []string{
 		"connections", "channels", r.Unit, "per second", "per CPU s", "p50", "p90", "p99", "p99.9", "max", "CPU s", "memory", "per line", "errors",
 	}
+	if filtered(r) {
+		names = append(names, "filters", "published per second", "CPU per message")
+	}
+	return names
 }
 
-func row(s *bench.Result) []string {
+// filtered reports whether the figures of filters are to be told.
+func filtered(r *bench.Report) bool { return r.Scenario == "filters" }
+
+func row(r *bench.Report, s *bench.Result) []string {
 	l := s.Latency
 	cells := []string{count(float64(s.Lines)), count(float64(s.Channels)), count(float64(s.Operations)), count(s.PerSecond), "-"}
 	for _, us := range []float64{l.P50, l.P90, l.P99, l.P999, l.Max} {
@@ -84,7 +93,15 @@ func row(s *bench.Result) []string {
 			line = size(s.Server.BytesPerLine)
 		}
 	}
-	return append(cells, cpu, memory, line, count(float64(s.Faults.Sum())))
+	cells = append(cells, cpu, memory, line, count(float64(s.Faults.Sum())))
+	if !filtered(r) {
+		return cells
+	}
+	each := "-"
+	if s.Server != nil {
+		each = duration(s.Server.CPUMicrosPerMessage)
+	}
+	return append(cells, count(float64(s.Filters)), count(float64(s.Published)/s.Seconds), each)
 }
 
 // tellFaults writes what went wrong in a stage, in a sentence.

@@ -37,7 +37,7 @@ func (c *centrifugo) Append(dst []byte, cmd Command) []byte {
 		return centrifugoData(centrifugoEcho(append(dst, centrifugoPublish...), cmd.Line), cmd.Payload)
 	case Pong:
 		return append(dst, "{}"...)
-	case Prepare, Store, Attend, Serve, Call, Answer: // are not measured
+	case Prepare, Store, Attend, Serve, Call, Answer, Batch: // are not measured
 	}
 	return dst
 }

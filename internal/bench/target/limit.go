@@ -10,7 +10,7 @@ func (l *limit) Upgrade() Upgrade { return Upgrade{Path: pathOr(l.opts.Path, "/"
 
 func (l *limit) Append(dst []byte, c Command) []byte {
 	switch c.Kind {
-	case Connect, Listen, Pong, Prepare, Store, Attend, Serve, Call, Answer: // from Prepare on they are not measured
+	case Connect, Listen, Pong, Prepare, Store, Attend, Serve, Call, Answer, Batch: // from Prepare on they are not measured
 		return dst
 	case Subscribe:
 		return append(strconv.AppendInt(append(dst, 'S'), int64(c.Channel), 10), ' ')

@@ -30,6 +30,9 @@ func (m *magpie) Append(dst []byte, c Command) []byte {
 			dst = append(append(append(dst, `,"from":{"epoch":"`...), c.After.Epoch...), `","offset":`...)
 			dst = append(strconv.AppendUint(dst, c.After.Offset, 10), '}')
 		}
+		if c.Filter != "" {
+			dst = appendQuoted(append(dst, `,"filter":`...), c.Filter)
+		}
 		return append(dst, '}')
 	case Publish:
 		dst = appendChannel(append(dst, `{"type":"publish","channel":"`...), c.Channel)
@@ -54,8 +57,35 @@ func (m *magpie) Append(dst []byte, c Command) []byte {
 	case Answer:
 		dst = append(append(dst, `{"type":"reply","requestId":"`...), c.ID...)
 		return append(append(append(dst, `","data":"`...), c.Payload...), `"}`...)
+	case Batch:
+		return m.batch(dst, c)
 	}
 	return dst
+}
+
+func (m *magpie) batch(dst []byte, c Command) []byte {
+	dst = strconv.AppendUint(append(dst, `{"type":"publish","requestId":"`...), c.Sequence, 10)
+	dst = append(appendChannel(append(dst, `","channel":"`...), c.Channel), `","messages":[`...)
+	for i, r := range c.Records {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(append(append(dst, `{"tags":`...), r.Tags...), `,"data":`...)
+		dst = append(append(dst, r.Data...), '}')
+	}
+	return append(dst, "]}"...)
+}
+
+// appendQuoted appends a JSON string. Filters have quotes and backslashes, and nothing else that must be escaped.
+func appendQuoted(dst []byte, text string) []byte {
+	dst = append(dst, '"')
+	for i := range len(text) {
+		if text[i] == '"' || text[i] == '\\' {
+			dst = append(dst, '\\')
+		}
+		dst = append(dst, text[i])
+	}
+	return append(dst, '"')
 }
 
 // runLetters is how many letters a payload begins with that tell one run from another, so that a message of the last run is
@@ -74,19 +104,26 @@ const (
 	magpieError      = `{"type":"error",`
 	magpieGoodbye    = `{"type":"goodbye",`
 	magpieGap        = `{"type":"gap",`
+	magpiePosition   = `{"type":"position",`
+	magpieFailed     = `{"error":{` // a result of a batch
 )
 
 func (m *magpie) Parse(events []Event, message []byte) []Event {
 	switch {
 	case hasPrefix(message, magpieMessage):
 		rest := message[len(magpieMessage):]
-		return append(events, Event{Kind: Message, Offset: magpieOffset(rest), Payload: m.payload(message)})
+		offset, prev := magpieOffset(rest)
+		return append(events, Event{Kind: Message, Offset: offset, Prev: prev, Payload: m.payload(message)})
+	case hasPrefix(message, magpiePosition):
+		return append(events, Event{Kind: Moved, Offset: number(message, `"offset":`)})
 	case hasPrefix(message, magpieReply):
 		return append(events, Event{Kind: Message, Sequence: digits(message[len(magpieReply):]), Payload: m.payload(message)})
 	case hasPrefix(message, magpieCall):
 		return append(events, Event{Kind: Called, ID: quoted(message, `"requestId":"`), Payload: m.payload(message)})
 	case hasPrefix(message, magpieServed):
 		return append(events, Event{Kind: Ack})
+	case hasPrefix(message, magpiePublished) && bytes.Contains(message, []byte(magpieFailed)):
+		return append(events, Event{Kind: Refused, Reason: excerpt(message)})
 	case hasPrefix(message, magpiePublished):
 		sequence := digits(message[len(magpiePublished):])
 		return append(events, Event{Kind: Message, Sequence: sequence, Offset: number(message, `"offset":`)})
@@ -99,24 +136,31 @@ func (m *magpie) Parse(events []Event, message []byte) []Event {
 	return events // connected, what was published without a requestId, and what is not for this tool
 }
 
-// payload is the text before the two bytes that end the frame.
+// payload is the text before the two bytes that end the frame, or three with a record.
 func (m *magpie) payload(message []byte) []byte {
-	const end = `"}`
-	start := len(message) - len(end) - m.opts.Payload
-	if start < 0 {
+	end := len(message) - len(`"}`)
+	if m.opts.Records {
+		end--
+	}
+	if end < m.opts.Payload {
 		return nil
 	}
-	return message[start : len(message)-len(end)]
+	return message[end-m.opts.Payload : end]
 }
 
-// magpieOffset reads the offset that follows the channel's name; 0 when it is not there.
-func magpieOffset(rest []byte) uint64 {
-	const mark = `,"offset":`
+// magpieOffset reads the offset that follows the channel's name, and the prev that may follow it; 0 for what is not there.
+func magpieOffset(rest []byte) (offset, prev uint64) {
+	const mark, further = `,"offset":`, `,"prev":`
 	i := bytes.IndexByte(rest, '"')
 	if i < 0 || !hasPrefix(rest[i+1:], mark) {
-		return 0
+		return 0, 0
 	}
-	return digits(rest[i+1+len(mark):])
+	rest = rest[i+1+len(mark):]
+	offset = digits(rest)
+	if i = bytes.IndexByte(rest, ','); i >= 0 && hasPrefix(rest[i:], further) {
+		prev = digits(rest[i+len(further):])
+	}
+	return offset, prev
 }
 
 func hasPrefix(b []byte, prefix string) bool {

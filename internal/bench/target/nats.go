@@ -49,6 +49,7 @@ func (n *nats) Append(dst []byte, c Command) []byte {
 		return natsPayload(append(append(dst, "PUB "...), c.ID...), c.Payload)
 	case Pong:
 		return append(dst, "PONG\r\n"...)
+	case Batch: // is not measured
 	}
 	return dst
 }

@@ -24,7 +24,7 @@ func (s *socketIO) Append(dst []byte, c Command) []byte {
 		return append(append(append(dst, `42["e","`...), c.Payload...), `"]`...)
 	case Pong:
 		return append(dst, '3')
-	case Prepare, Store, Attend, Serve, Call, Answer: // are not measured
+	case Prepare, Store, Attend, Serve, Call, Answer, Batch: // are not measured
 	}
 	return dst
 }

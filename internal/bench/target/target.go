@@ -33,6 +33,7 @@ const (
 	Serve                 // take calls of Method, each an event Called
 	Call                  // Method with Payload, to whoever serves it; what comes back is an event Message with its Sequence
 	Answer                // the call that ID names, with Payload
+	Batch                 // Records to Channel, acknowledged together: an event Message with the Sequence, and the first Offset
 	Pong                  // answer an event Ping
 )
 
@@ -47,10 +48,18 @@ type Command struct {
 	Kind     Kind
 	Line     int    // which line says it
 	Channel  int    // for Subscribe, Publish and Store
-	Sequence uint64 // for Store and Call: counts those of the line, from 1 on
+	Sequence uint64 // for Store, Call and Batch: counts those of the line, from 1 on
 	ID       []byte // for Answer: that of the event Called
 	Payload  []byte // where something is sent: letters and digits alone, and of the length that the target was made for
 	After    Place  // for Subscribe: the last message seen, where the server can resume
+	Filter   string // for Subscribe: what is wanted of the channel, in the language of docs/guides/filters.md; empty: all
+	Records  []Record
+}
+
+// Record is a log record that is published.
+type Record struct {
+	Tags []byte // a JSON object
+	Data []byte // a JSON object whose last member is a text; it ends with the payload of the event Message
 }
 
 // Place is a position in a channel, for servers that have positions.
@@ -64,7 +73,8 @@ type Event struct {
 	Kind     EventKind
 	Payload  []byte // of Message and Called; valid as long as the message it came in
 	Offset   uint64 // of Message, where the server numbers: consecutive in each channel
-	Sequence uint64 // of Message that acknowledges a Store or answers a Call: that of the command, where the server returns it
+	Prev     uint64 // of Message that is not the next of the channel: where the server says that the line was before
+	Sequence uint64 // of Message that acknowledges a Store or a Batch, or answers a Call: that of the command, where the server returns it
 	ID       []byte // of Called: what the answer has to name; valid as long as the message it came in
 	Place    Place  // of Ack of a subscription, where the server has positions
 	Reason   string // of Refused
@@ -78,6 +88,7 @@ const (
 	Ack     EventKind = iota // the step is done
 	Message                  // a published message, or the answer to an echo, a store or a call
 	Called                   // a call, for a line that serves
+	Moved                    // the line is at Offset now, and what is before it was not for it
 	Ping                     // the server wants a sign of life
 	Refused                  // the server says that something went wrong
 )
@@ -105,6 +116,7 @@ type Options struct {
 	Payload int    // the length of every payload
 	Token   string // the credential, where the server wants one
 	Path    string // of the request; empty: the server's usual one
+	Records bool   // what is published are records, and not the payloads alone
 }
 
 // Names lists the targets.

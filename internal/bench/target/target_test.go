@@ -172,6 +172,42 @@ func TestResuming(t *testing.T) {
 	}
 }
 
+func TestFiltersAndRecords(t *testing.T) {
+	x, err := New("magpie", Options{Payload: len(payload), Records: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := []Record{
+		{Tags: []byte(`{"level":"warn"}`), Data: []byte(`{"a":1,"trace_id":"abcdefgh"}`)},
+		{Tags: []byte(`{}`), Data: []byte(`{"trace_id":"hgfedcba"}`)},
+	}
+	for want, c := range map[string]Command{
+		`{"type":"subscribe","requestId":"s","channel":"bench.7","filter":"a~\"\\d+\""}`: {Kind: Subscribe, Channel: 7, Filter: `a~"\d+"`},
+		`{"type":"publish","requestId":"5","channel":"bench.7","messages":[{"tags":{"level":"warn"},"data":{"a":1,"trace_id":"abcdefgh"}},` +
+			`{"tags":{},"data":{"trace_id":"hgfedcba"}}]}`: {Kind: Batch, Channel: 7, Sequence: 5, Records: records},
+	} {
+		if got := string(x.Append(nil, c)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	for message, want := range map[string]Event{
+		`{"type":"message","channel":"bench.7","offset":42,"prev":17,"timestamp":1,"tags":{"level":"warn"},"data":{"a":1,"trace_id":"abcdefgh"}}`: {
+			Kind: Message, Offset: 42, Prev: 17, Payload: []byte(payload),
+		},
+		`{"type":"position","channel":"bench.7","position":{"epoch":"k3","offset":1041}}`: {Kind: Moved, Offset: 1041},
+		`{"type":"published","requestId":"5","results":[{"position":{"epoch":"k3","offset":7}},{"position":{"epoch":"k3","offset":8}}]}`: {
+			Kind: Message, Sequence: 5, Offset: 7,
+		},
+		`{"type":"published","requestId":"5","results":[{"error":{"code":"unavailable"}}]}`: {
+			Kind: Refused, Reason: `{"type":"published","requestId":"5","results":[{"error":{"code":"unavailable"}}]}`,
+		},
+	} {
+		if got := x.Parse(nil, []byte(message)); !reflect.DeepEqual(got, []Event{want}) {
+			t.Errorf("%s is taken for %+v, want %+v", message, got, want)
+		}
+	}
+}
+
 func TestCredentials(t *testing.T) {
 	const token = "secret-token"
 	for name, kind := range map[string]Kind{"nats": Connect, "centrifugo": Connect} {
