@@ -18,6 +18,12 @@ type play interface {
 	left(line int)
 }
 
+// positioned is a play that follows the positions of lines also where the server could not deliver.
+type positioned interface {
+	// missed says that the server told a line of a gap, which is a fault already.
+	missed(line int, gap target.Gap)
+}
+
 // member is one line of a crew.
 type member struct {
 	steps   []target.Kind // what it has to do before it has joined
@@ -125,6 +131,9 @@ func (c *crew) Message(l *swarm.Line, message []byte) {
 		case target.Refused:
 			c.faults.Refused++
 			c.blame(errors.New(e.Reason))
+			if p, ok := c.play.(positioned); ok && e.Gap.From != 0 {
+				p.missed(line, e.Gap)
+			}
 		}
 	}
 }

@@ -118,6 +118,13 @@ func (v *views) received(line int, e target.Event) {
 	}
 }
 
+// missed implements positioned.
+func (v *views) missed(line int, gap target.Gap) {
+	if line != v.publisher {
+		v.viewers[line].missed(v, gap)
+	}
+}
+
 // acknowledged notes that a batch is stored, and checks where.
 func (v *views) acknowledged(e target.Event) {
 	if e.Sequence == 0 || e.Sequence > uint64(len(v.batches)) {
@@ -189,11 +196,14 @@ func (v *views) settle() error {
 		return err
 	}
 	v.faults.Lost += v.published - v.stored
+	var told uint64
 	for line := range v.viewers {
 		if w := &v.viewers[line]; v.members[line].joined {
 			w.reader.finish(uint64(len(v.matches[w.filter])), &v.faults)
+			told += w.told
 		}
 	}
+	v.result.Told = told
 	return nil
 }
 

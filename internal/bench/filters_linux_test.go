@@ -81,6 +81,15 @@ func TestPlantedFaultsOfFiltersAreSeen(t *testing.T) {
 		}, func(f Faults) bool {
 			return f.Reordered > 0 && f == Faults{Reordered: f.Reordered, Misplaced: f.Misplaced, Lost: f.Lost} && f.Lost <= 1 // the last one held back
 		}},
+		"a gap": {false, func(_ *sieve, e target.Event) []target.Event {
+			if e.Prev == 0 {
+				return events{e}
+			}
+			return events{{Kind: target.Refused, Gap: target.Gap{From: e.Prev + 1, To: e.Offset}}, {Kind: target.Moved, Offset: e.Offset}}
+		}, func(f Faults) bool { return f.Lost > 0 && f == Faults{Lost: f.Lost, Refused: f.Lost} }},
+		"a gap elsewhere": {false, func(_ *sieve, e target.Event) []target.Event {
+			return events{{Kind: target.Refused, Gap: target.Gap{From: e.Offset + 2, To: e.Offset + 2}}, {Kind: target.Moved, Offset: e.Offset}, e}
+		}, func(f Faults) bool { return f.Misplaced > 0 && f.Refused > 0 }},
 		"a wrong prev": {false, func(_ *sieve, e target.Event) []target.Event {
 			e.Prev++
 			return events{e}
@@ -128,6 +137,9 @@ func TestPlantedFaultsOfFiltersAreSeen(t *testing.T) {
 		r, err := Run(t.Context(), o)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
+		}
+		if stage := r.Stages[0]; name == "a gap" && stage.Told != stage.Faults.Lost {
+			t.Errorf("%d of %d were told by gaps", stage.Told, stage.Faults.Lost)
 		}
 		if f := r.Stages[0].Faults; !test.found(f) {
 			t.Errorf("%s was planted, and %+v found", name, f)

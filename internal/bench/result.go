@@ -34,6 +34,7 @@ type Result struct {
 	Filters      int       `json:"filters,omitempty"`   // different ones in use
 	Rate         float64   `json:"rate,omitempty"`      // messages a second that were asked for
 	Published    uint64    `json:"published,omitempty"` // messages, as far as they were acknowledged, for filters
+	Told         uint64    `json:"told,omitempty"`      // of those lost, for filters: the server said that it could not deliver them
 	PayloadBytes int       `json:"payloadBytes"`
 	Seconds      float64   `json:"seconds"`
 	Operations   uint64    `json:"operations"`

@@ -12,6 +12,8 @@ type viewer struct {
 	filter int
 	reader reader // of the filter's matches: the first of them is 1
 	at     uint64 // its position: the offset of the last message, or what the server said after it
+	passed int    // of the matches, those up to the last gap
+	told   uint64 // matches that the server said it could not deliver
 }
 
 // take checks the message with that sequence number, and reports whether it is one that was to come and had not.
@@ -46,9 +48,22 @@ func (w *viewer) follow(v *views, offset uint64, e target.Event) {
 // moved checks what the server says was passed over: nothing that was for this line.
 func (w *viewer) moved(v *views, to uint64) {
 	matches := v.matches[w.filter]
-	next := int(w.reader.last)
+	next := max(int(w.reader.last), w.passed)
 	if to < w.at || to > v.base+v.published || next < len(matches) && v.base+matches[next] <= to {
 		v.faults.Misplaced++
 	}
 	w.at = max(w.at, to)
+}
+
+// missed moves on behind a gap, which begins where the viewer is. That it has lost what was for it there, its reader finds.
+func (w *viewer) missed(v *views, gap target.Gap) {
+	if gap.From != w.at+1 || gap.To < gap.From {
+		v.faults.Misplaced++
+	}
+	matches := v.matches[w.filter]
+	first, _ := slices.BinarySearch(matches, max(gap.From, w.at+1)-v.base)
+	behind, _ := slices.BinarySearch(matches, gap.To+1-v.base)
+	w.told += uint64(max(behind-first, 0))
+	w.passed = max(w.passed, behind)
+	w.at = max(w.at, gap.To)
 }

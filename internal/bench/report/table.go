@@ -137,6 +137,9 @@ func faultsOf(s *bench.Result) string {
 	if len(parts) == 0 {
 		return ""
 	}
+	if s.Told > 0 {
+		parts[0] += " (" + strconv.FormatUint(s.Told, 10) + " of them told by gaps)" // what is told was lost
+	}
 	told := strings.Join(parts, ", ")
 	if s.Why != "" {
 		told += ": " + s.Why

@@ -130,7 +130,10 @@ func (m *magpie) Parse(events []Event, message []byte) []Event {
 	case hasPrefix(message, magpieSubscribed):
 		place := Place{Epoch: string(quoted(message, `"epoch":"`)), Offset: number(message, `"offset":`)}
 		return append(events, Event{Kind: Ack, Place: place})
-	case hasPrefix(message, magpieError), hasPrefix(message, magpieGoodbye), hasPrefix(message, magpieGap):
+	case hasPrefix(message, magpieGap):
+		gap := Gap{From: number(message, `"fromOffset":`), To: number(message, `"toOffset":`)}
+		return append(events, Event{Kind: Refused, Reason: excerpt(message), Gap: gap})
+	case hasPrefix(message, magpieError), hasPrefix(message, magpieGoodbye):
 		return append(events, Event{Kind: Refused, Reason: excerpt(message)})
 	}
 	return events // connected, what was published without a requestId, and what is not for this tool

@@ -78,7 +78,11 @@ type Event struct {
 	ID       []byte // of Called: what the answer has to name; valid as long as the message it came in
 	Place    Place  // of Ack of a subscription, where the server has positions
 	Reason   string // of Refused
+	Gap      Gap    // of Refused, where the server says what it cannot deliver
 }
+
+// Gap is a run of offsets; From is 0 when there is none.
+type Gap struct{ From, To uint64 }
 
 // EventKind is what an event means.
 type EventKind int

@@ -195,6 +195,9 @@ func TestFiltersAndRecords(t *testing.T) {
 			Kind: Message, Offset: 42, Prev: 17, Payload: []byte(payload),
 		},
 		`{"type":"position","channel":"bench.7","position":{"epoch":"k3","offset":1041}}`: {Kind: Moved, Offset: 1041},
+		`{"type":"gap","channel":"bench.7","epoch":"k3","fromOffset":42,"toOffset":57,"reason":"retention"}`: {
+			Kind: Refused, Gap: Gap{42, 57}, Reason: `{"type":"gap","channel":"bench.7","epoch":"k3","fromOffset":42,"toOffset":57,"reason":"retention"}`,
+		},
 		`{"type":"published","requestId":"5","results":[{"position":{"epoch":"k3","offset":7}},{"position":{"epoch":"k3","offset":8}}]}`: {
 			Kind: Message, Sequence: 5, Offset: 7,
 		},
