@@ -24,6 +24,10 @@ func TestBenchOfAGateway(t *testing.T) {
 	if !strings.Contains(told, "Every call was answered once") {
 		t.Errorf("bench call printed:\n%s", told)
 	}
+	told = succeed(t, nil, "bench", "filters", "--viewers", "0,3", "--filters", "2", "--rate", "5000", "--duration", "200ms", "--url", url)
+	if rows := lines(told); len(rows) != 4 || !strings.Contains(rows[0], "CPU per message") || !strings.Contains(rows[3], "what their filter lets through") {
+		t.Errorf("bench filters printed:\n%s", told)
+	}
 	told = succeed(t, nil, "bench", "echo", "--connections", "3", "--duration", "50ms", "--url", url, "--json")
 	var report bench.Report
 	if err := json.Unmarshal([]byte(told), &report); err != nil || len(report.Stages) != 1 || report.Stages[0].Operations == 0 {
@@ -48,6 +52,12 @@ func TestMistakesInBench(t *testing.T) {
 		"bench echo --duration -1s --warmup 1ms": "less than no time",
 		"bench call --target socketio":           "socketio has no calls",
 		"bench echo --target grpc":               "with call alone",
+		"bench filters --target nats":            "with the target magpie",
+		"bench filters --filters 65":             "expected at most 64",
+		"bench filters --channels 2":             "filters has one",
+		"bench filters --viewers -1":             "expected 0 to 19000",
+		"bench fanout --viewers 0":               "expected 1 to 19000",
+		"bench filters --viewers 5 --stages 5":   "exclude each other",
 		"bench call --servers -1":                "expected 1 to 1000",
 		"bench call --servers 1 --stages 2,1001": "more than 1 servers take",
 		"bench call --target grpc --url ws://x":  "expected http://",

@@ -50,6 +50,27 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestFiguresOfFilters(t *testing.T) {
+	r := sample()
+	r.Scenario = "filters"
+	for i := range r.Stages {
+		r.Stages[i].Filters, r.Stages[i].Published, r.Stages[i].Server.CPUMicrosPerMessage = 20, 100_000, 15
+	}
+	r.Stages[1].Faults, r.Stages[1].Told = bench.Faults{Lost: 3}, 2
+	var b bytes.Buffer
+	if err := Table(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(b.String(), "\n")
+	cells := regexp.MustCompile(` {2,}`).Split(strings.TrimSpace(lines[1]), -1)
+	if got := cells[len(cells)-3:]; !reflect.DeepEqual(got, []string{"20", "50,000", "15 us"}) {
+		t.Errorf("%q", got)
+	}
+	if want := "3 lost (2 of them told by gaps)"; !strings.Contains(b.String(), want) {
+		t.Errorf("no %q in %s", want, b.String())
+	}
+}
+
 func TestFaultsAreTold(t *testing.T) {
 	r := sample()
 	r.Stages[1].Faults = bench.Faults{Lost: 3, Broken: 1}
