@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/wire"
 	magpieclient "github.com/magpie-bridge/magpie/sdk/go"
 )
 
@@ -103,8 +105,22 @@ func (p *positionFile) of(channel string) (position magpieclient.Position, ok bo
 	return position, ok
 }
 
-// print writes the output of a channel's events up to position, and remembers that it did.
-func (p *positionFile) print(w io.Writer, output []byte, channel string, position magpieclient.Position) error {
+// under tells where the reader stands in the channels that a pattern stands for.
+func (p *positionFile) under(pattern auth.Pattern) positions {
+	all := positions{}
+	if p == nil {
+		return all
+	}
+	for channel, position := range p.state.Positions {
+		if pattern.Covers(wire.ChannelName(channel)) {
+			all[channel] = position
+		}
+	}
+	return all
+}
+
+// print writes the output of the events of channels up to their positions, and remembers that it did.
+func (p *positionFile) print(w io.Writer, output []byte, reached positions) error {
 	if p == nil {
 		_, err := w.Write(output)
 		return err
@@ -117,7 +133,7 @@ func (p *positionFile) print(w io.Writer, output []byte, channel string, positio
 		p.state.Printing = &outputBatch{
 			Size:      info.Size(),
 			Bytes:     int64(len(output)),
-			Positions: positions{channel: position},
+			Positions: reached,
 		}
 		if err := p.save(); err != nil {
 			return err
@@ -126,7 +142,7 @@ func (p *positionFile) print(w io.Writer, output []byte, channel string, positio
 	if _, err := w.Write(output); err != nil {
 		return err
 	}
-	p.state.Positions[channel] = position
+	maps.Copy(p.state.Positions, reached)
 	p.state.Printing = nil
 	return p.save()
 }

@@ -20,7 +20,7 @@ func begun(t *testing.T, path string, output *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.print(output, []byte("one\n"), "c", at(1)); err != nil {
+	if err := p.print(output, []byte("one\n"), positions{"c": at(1)}); err != nil {
 		t.Fatal(err)
 	}
 	p.state.Printing = &outputBatch{Size: 4, Bytes: 4, Positions: positions{"c": at(2)}}
@@ -54,7 +54,7 @@ func TestKillBetweenPrintingAndRemembering(t *testing.T) {
 			if got, ok := p.of("c"); !ok || got != at(test.want) {
 				t.Errorf("continues after %v, want %d", got, test.want)
 			}
-			if err := p.print(output, []byte("next\n"), "c", at(3)); err != nil {
+			if err := p.print(output, []byte("next\n"), positions{"c": at(3)}); err != nil {
 				t.Fatal(err)
 			}
 			if got := readFile(t, output.Name()); got != test.left+"next\n" {
@@ -72,7 +72,7 @@ func TestPositionsOfSeveralChannels(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n, channel := range []string{"a", "b", "a"} {
-		if err := p.print(&output, []byte(channel), channel, at(uint64(n+1))); err != nil {
+		if err := p.print(&output, []byte(channel), positions{channel: at(uint64(n + 1))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -98,7 +98,7 @@ func TestNoPositionFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.print(&output, []byte("x"), "c", at(1)); err != nil || output.String() != "x" {
+	if err := p.print(&output, []byte("x"), positions{"c": at(1)}); err != nil || output.String() != "x" {
 		t.Errorf("printed %q, %v", output.String(), err)
 	}
 	if _, ok := p.of("c"); ok {

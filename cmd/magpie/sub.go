@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/magpie-bridge/magpie/internal/auth"
+	"github.com/magpie-bridge/magpie/internal/wire"
 	magpieclient "github.com/magpie-bridge/magpie/sdk/go"
 )
 
@@ -36,7 +38,8 @@ func newSubCommand(env environment) *cobra.Command {
 		Use:   "sub CHANNEL...",
 		Short: "Print the messages of channels",
 		Long: `Print the messages of channels as they come, until Ctrl-C. The line is made again when it breaks, and no message is left
-out or printed twice. Messages that the gateway does not keep any more are told of on stderr.
+out or printed twice. In the place of a channel may stand a pattern of which * is any one word and a last > the rest: the
+channels that there are, and those that appear, from their first message on. Messages that the gateway does not keep any more are told of on stderr.
 
 With --position-file the command continues where it stopped, also after it was killed; --last, --from and --since are
 then for the first time. With the output appended to a regular file (>> FILE) each message is in it exactly once. With
@@ -45,13 +48,14 @@ offsets.`,
 		Example: `  magpie sub order.update
   magpie sub chat.lobby --last 20
   magpie sub order.update --since 10m --count 5
+  magpie sub 'logs.>' 'order.*'
   magpie sub order.update --json | jq -c .data
   magpie sub logs.local --last 50 --filter 'level>=warn service=order-* "timed out"'
   magpie sub order.update --from 0 --json --position-file order.position >> order.jsonl`,
 		Args: atLeast(1, "the channel"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			start, err := f.start(time.Now())
-			if err = cmp.Or(exclusive(cmd, "last", "from", "since"), err, checkChannels(args...)); err != nil {
+			if err = cmp.Or(exclusive(cmd, "last", "from", "since"), err, checkFollowed(args...), f.checkPatterns(args)); err != nil {
 				return err
 			}
 			return f.receive(cmd.Context(), env, args, start)
@@ -67,6 +71,19 @@ offsets.`,
 	flags.IntVar(&f.count, "count", 0, "exit after `N` messages (0: never)")
 	flags.StringVar(&f.positionFile, "position-file", "", "remember in this `FILE` what was printed, and continue there")
 	return cmd
+}
+
+// checkPatterns refuses a start that no pattern has.
+func (f *subFlags) checkPatterns(args []string) error {
+	if _, err := strconv.ParseUint(f.from, 10, 53); f.from == "" || err == nil {
+		return nil
+	}
+	for _, name := range args {
+		if _, ok := patternOf(name); ok {
+			return usagef("--from %s: the channels of the pattern %s have positions of their own: use an offset, --last or --since", f.from, name)
+		}
+	}
+	return nil
 }
 
 // start is where to begin, as the flags say.
@@ -129,11 +146,15 @@ func (f *subFlags) receive(ctx context.Context, env environment, channels []stri
 	defer stop(nil)
 	var group sync.WaitGroup
 	for _, channel := range channels {
-		from := start
-		if position, ok := remembered.of(channel); ok {
-			from = magpieclient.At(position)
+		opts := magpieclient.SubscribeOptions{From: start, Filter: f.filter}
+		if pattern, ok := patternOf(channel); ok {
+			if opts.Positions = remembered.under(pattern); len(opts.Positions) > 0 {
+				opts.From = magpieclient.After(0) // what is not known has appeared since
+			}
+		} else if position, ok := remembered.of(channel); ok {
+			opts.From = magpieclient.At(position)
 		}
-		group.Go(func() { stop(p.channel(receiving, client, channel, from)) })
+		group.Go(func() { stop(p.channel(receiving, client, channel, opts)) })
 	}
 	group.Wait()
 	err = context.Cause(receiving)
@@ -167,9 +188,32 @@ type printer struct {
 	buf       []byte
 }
 
+// patternOf reads what is a pattern; false for the name of a channel, and for what is neither.
+func patternOf(channel string) (auth.Pattern, bool) {
+	if !wire.ChannelName(channel).IsPattern() {
+		return auth.Pattern{}, false
+	}
+	pattern, err := auth.ParsePattern(channel)
+	return pattern, err == nil
+}
+
+// checkFollowed reports what is neither the name of a channel nor a pattern.
+func checkFollowed(names ...string) error {
+	for _, name := range names {
+		if !wire.ChannelName(name).IsPattern() {
+			if err := checkChannels(name); err != nil {
+				return err
+			}
+		} else if _, err := auth.ParsePattern(name); err != nil {
+			return &usageError{err}
+		}
+	}
+	return nil
+}
+
 // channel prints a channel's events until it must not go on.
-func (p *printer) channel(ctx context.Context, client *magpieclient.Client, channel string, from magpieclient.Start) error {
-	s, err := client.Subscribe(ctx, channel, magpieclient.SubscribeOptions{From: from, Filter: p.flags.filter})
+func (p *printer) channel(ctx context.Context, client *magpieclient.Client, channel string, opts magpieclient.SubscribeOptions) error {
+	s, err := client.Subscribe(ctx, channel, opts)
 	if err != nil {
 		return err
 	}
@@ -192,7 +236,7 @@ func (p *printer) channel(ctx context.Context, client *magpieclient.Client, chan
 func (p *printer) begin(s *magpieclient.Subscription) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.positions.print(p.env.stdout, nil, s.Channel(), s.Position())
+	return p.positions.print(p.env.stdout, nil, s.Positions())
 }
 
 // print prints an event, and those that came meanwhile, with one write.
@@ -212,7 +256,7 @@ func (p *printer) print(s *magpieclient.Subscription, event magpieclient.Event) 
 		}
 		event, more = s.TryNext()
 	}
-	if err := p.positions.print(p.env.stdout, p.buf, s.Channel(), s.Position()); err != nil {
+	if err := p.positions.print(p.env.stdout, p.buf, s.Positions()); err != nil {
 		return err
 	}
 	if p.enough() {

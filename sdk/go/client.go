@@ -36,8 +36,9 @@ type Client struct {
 	requests      map[string]*request
 	quiet         chan struct{} // closed when no request is open; nil while nobody waits for that
 	subscriptions map[wire.ChannelName]*Subscription
-	services      map[string]*Service // by method
-	calls         map[string]*Request // of the gateway, over the present line, that are not answered
+	takers        map[wire.ChannelName][]*Subscription // patterns that have the channel on this line; each list never changes
+	services      map[string]*Service                  // by method
+	calls         map[string]*Request                  // of the gateway, over the present line, that are not answered
 }
 
 // Dial opens a client and waits for its line. It returns the reason when the first attempt fails; from then on the
@@ -82,6 +83,7 @@ func New(opts Options) (*Client, error) {
 		met:           make(chan struct{}),
 		requests:      make(map[string]*request),
 		subscriptions: make(map[wire.ChannelName]*Subscription),
+		takers:        make(map[wire.ChannelName][]*Subscription),
 		services:      make(map[string]*Service),
 		calls:         make(map[string]*Request),
 	}

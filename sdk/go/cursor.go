@@ -10,6 +10,7 @@ import (
 type item struct {
 	event Event
 	after wire.Position // where the subscription stands once the item is consumed
+	of    *cursor       // that moves with it
 }
 
 // cursor decides what each frame of a subscription means: new, repeated, or preceded by a hole. It moves only when an

@@ -48,18 +48,34 @@ func (c *Client) dispatch(l *line, f *wire.Frame) {
 	}
 }
 
-// deliver puts the events of a frame into the queue of its subscription. What comes while the subscription is being
-// opened belongs to the cursor it had before.
+// deliver puts the events of a frame into the queues of its subscription, and of the patterns that have its channel.
 func (c *Client) deliver(l *line, channel wire.ChannelName, body wire.Body) {
 	c.mu.Lock()
-	s := c.subscriptions[channel]
-	if s == nil || s.phase != phaseLive {
+	s, takers := c.subscriptions[channel], c.takers[channel]
+	c.mu.Unlock()
+	if s != nil {
+		c.deliverTo(l, s, channel, body)
+	}
+	for _, s := range takers {
+		c.deliverTo(l, s, channel, body)
+	}
+}
+
+// deliverTo does so for one of them. What comes while the subscription is being opened belongs to the cursor it had before.
+func (c *Client) deliverTo(l *line, s *Subscription, channel wire.ChannelName, body wire.Body) {
+	c.mu.Lock()
+	k := &s.cursor
+	if s.members != nil {
+		k = s.members.cursors[channel]
+	}
+	if k == nil || s.phase != phaseLive {
 		c.mu.Unlock()
 		return
 	}
-	items := s.cursor.judge(body)
+	items := k.judge(body)
 	c.mu.Unlock()
 	for _, it := range items {
+		it.of = k
 		if !c.offer(l, s, it) {
 			return
 		}
@@ -69,7 +85,11 @@ func (c *Client) deliver(l *line, channel wire.ChannelName, body wire.Body) {
 func (c *Client) onSubscribed(requestID string, body *wire.Subscribed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if requestID == "" {
+	switch {
+	case body.Pattern != "":
+		c.joined(body)
+		return
+	case requestID == "":
 		c.openedUnasked(body)
 		return
 	}
@@ -88,6 +108,7 @@ func (c *Client) onUnsubscribed(requestID string, body *wire.Unsubscribed) {
 	s := c.subscriptions[body.Channel]
 	switch {
 	case s == nil:
+		c.parted(body)
 	case s.phase == phaseLive:
 		s.end(errorf(body.Code, "the gateway ended the subscription: %s", body.Reason))
 	case s.carried && s.phase == phaseOpening && s.requestID == "":

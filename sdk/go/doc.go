@@ -88,6 +88,7 @@
 //	handler.go    one call at its handler
 //	history.go    pages of a channel's past
 //	subscribe.go  Subscription
+//	pattern.go    subscriptions to many channels
 //	cursor.go     where a subscription stands: repeats, gaps, jumps
 //	hold.go       what happens when a consumer is slower than its channel
 //	message.go    positions, payloads, messages and gaps

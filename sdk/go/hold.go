@@ -24,7 +24,7 @@ func (c *Client) offer(l *line, s *Subscription, it item) bool {
 		}
 	}
 	c.mu.Lock()
-	s.cursor.accept(it)
+	it.of.accept(it)
 	c.mu.Unlock()
 	return true
 }
@@ -91,6 +91,7 @@ func (c *Client) park(l *line, s *Subscription) {
 	s.phase = phaseParked
 	s.parked.Store(true)
 	s.parkings++
+	c.part(s)
 	_, id := c.newID()
 	l.push(wire.Frame{RequestID: id, Body: &wire.Unsubscribe{Channel: s.cursor.channel}})
 	c.unparkIfRoom(s) // the consumer may have looked just before it could see that it is parked

@@ -23,7 +23,7 @@ func (c *Client) resumption() *wire.Resume {
 	for name, s := range c.subscriptions {
 		p := s.cursor.place()
 		room -= len(name) + len(p.Epoch) + 64 // the rest is names of fields and an offset
-		s.carried = s.wasOpened && s.filter == "" && s.info == nil && s.choice == choice{} && s.phase != phaseParked && room > 0 && len(r.Positions) < wire.MaxPositions
+		s.carried = s.wasOpened && s.filter == "" && s.info == nil && s.members == nil && s.choice == choice{} && s.phase != phaseParked && room > 0 && len(r.Positions) < wire.MaxPositions
 		if s.carried {
 			r.Positions = append(r.Positions, wire.ChannelPosition{Channel: name, Position: p})
 		}
@@ -44,7 +44,7 @@ func (s *Subscription) carry() {
 func (c *Client) openedUnasked(body *wire.Subscribed) {
 	s := c.subscriptions[body.Channel]
 	switch {
-	case s == nil && c.opts.OnSubscription != nil:
+	case s == nil && c.opts.OnSubscription != nil && !body.Channel.IsPattern():
 		c.handOut(body)
 	case s == nil && c.line != nil:
 		_, id := c.newID()

@@ -28,6 +28,9 @@ type SubscribeOptions struct {
 	// Info is what the client says of itself to the other members of the channel, where that has presence: a JSON value of
 	// at most 1 KiB.
 	Info json.RawMessage
+	// Positions are where channels of a pattern begin that do not begin at From: those that Subscription.Positions gave. With
+	// them From is best After(0), so that what has appeared since comes from its first message on.
+	Positions map[string]Position
 }
 
 // choice is what a subscription leaves out besides what its filter does.
@@ -43,17 +46,18 @@ const (
 	phaseEnded                // for good
 )
 
-// Subscription is a cursor over a channel. Next, TryNext and Events are for one goroutine at a time,
-// the other methods for any.
+// Subscription is a cursor over a channel, or cursors over those that a pattern stands for. Next, TryNext and Events are for
+// one goroutine at a time, the other methods for any.
 type Subscription struct {
-	client *Client
-	filter string          // set once
-	choice choice          // set once
-	info   json.RawMessage // told to the members of the channel; set once
-	queue  chan item
-	done   chan struct{} // closed with phaseEnded
-	opened chan struct{} // closed when the first subscribed has come, or with phaseEnded
-	parked atomic.Bool   // whether phase is phaseParked, for the consumer's cheap look
+	client  *Client
+	filter  string          // set once
+	choice  choice          // set once
+	info    json.RawMessage // told to the members of the channel; set once
+	members *membership     // of a pattern; nil otherwise. Set once
+	queue   chan item
+	done    chan struct{} // closed with phaseEnded
+	opened  chan struct{} // closed when the first subscribed has come, or with phaseEnded
+	parked  atomic.Bool   // whether phase is phaseParked, for the consumer's cheap look
 
 	// Guarded by Client.mu.
 	phase     phase
@@ -72,18 +76,26 @@ type Subscription struct {
 
 // Subscribe opens a cursor over a channel and waits until the gateway has accepted it. From then on it lives until it
 // is closed, also over broken lines; ctx bounds only the opening. A client has one subscription to a channel at a time.
+//
+// The channel may be a pattern, such as "order.*" or "logs.>": * stands for one word, a last > for one or more. The
+// subscription then has the messages of all channels that it stands for and that the client may subscribe, those that appear
+// later from their first message on; each message and each gap names its channel.
 func (c *Client) Subscribe(ctx context.Context, channel string, opts SubscribeOptions) (*Subscription, error) {
 	name := wire.ChannelName(channel)
-	if err := name.Check(); err != nil {
-		return nil, errorOf(wire.AsError(err))
-	}
 	if len(opts.Info) > 0 && !json.Valid(opts.Info) || len(opts.Info) > wire.MaxInfoBytes {
 		return nil, errorf(wire.CodeInvalidArgument, "what is said of oneself is no JSON value of at most %d bytes", wire.MaxInfoBytes)
 	}
 	s := c.newSubscription(name, opts.From)
-	s.filter = opts.Filter
+	s.filter, s.info = opts.Filter, opts.Info
 	s.choice = choice{excludeSelf: opts.ExcludeSelf, conflate: opts.Conflate}
-	s.info = opts.Info
+	if name.IsPattern() {
+		if opts.From.start.Kind == wire.StartPosition {
+			return nil, errorf(wire.CodeInvalidArgument, "a pattern has no position of its own: give those of its channels in Positions")
+		}
+		s.members = newMembership(opts.Positions)
+	} else if err := name.Check(); err != nil {
+		return nil, errorOf(wire.AsError(err))
+	}
 	if err := c.register(s); err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", channel, err)
 	}
@@ -151,10 +163,15 @@ func (c *Client) open(s *Subscription) {
 		return
 	}
 	_, s.requestID = c.newID()
-	c.line.push(wire.Frame{
-		RequestID: s.requestID,
-		Body:      &wire.Subscribe{Channel: s.cursor.channel, From: s.cursor.start(), Filter: s.filter, Info: s.info, ExcludeSelf: s.choice.excludeSelf, Conflate: s.choice.conflate},
-	})
+	body := &wire.Subscribe{
+		Channel: s.cursor.channel, From: s.cursor.start(), Filter: s.filter, Info: s.info,
+		ExcludeSelf: s.choice.excludeSelf, Conflate: s.choice.conflate,
+	}
+	if s.members != nil {
+		c.part(s)
+		c.expand(s, body)
+	}
+	c.line.push(wire.Frame{RequestID: s.requestID, Body: body})
 }
 
 // reopenAll asks for every subscription over a new line, but for those whose consumers have no room, and those that a
@@ -165,6 +182,8 @@ func (c *Client) reopenAll(resumed bool) {
 		switch {
 		case s.carried:
 			s.carry()
+		case s.members != nil && s.phase != phaseParked:
+			c.reopenPattern(s, resumed)
 		case s.phase != phaseParked:
 			c.open(s)
 		}
@@ -195,7 +214,9 @@ func (c *Client) refusedSubscription(s *Subscription, e *wire.Error) {
 func (s *Subscription) live(body *wire.Subscribed) {
 	s.phase = phaseLive
 	s.waits.reset()
-	s.cursor.subscribed(body)
+	if s.members == nil {
+		s.cursor.subscribed(body)
+	}
 	if s.wasOpened {
 		return
 	}
@@ -214,6 +235,7 @@ func (s *Subscription) end(err error) {
 	s.phase = phaseEnded
 	s.err = err
 	delete(s.client.subscriptions, s.cursor.channel)
+	s.client.part(s)
 	if s.timer != nil {
 		s.timer.Stop()
 	}
@@ -244,7 +266,11 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 // consume moves the consumer's position to the item that was taken. The event is nil where only the position moves.
 func (s *Subscription) consume(it item) Event {
 	s.mu.Lock()
-	s.consumed = positionOf(it.after)
+	if s.members == nil {
+		s.consumed = positionOf(it.after)
+	} else {
+		s.members.consumed[string(it.of.channel)] = positionOf(it.after)
+	}
 	s.mu.Unlock()
 	s.client.relieve(s)
 	return it.event
@@ -298,7 +324,8 @@ func (s *Subscription) TryNext() (Event, bool) {
 }
 
 // Position is where the subscription stands after the last event that Next gave. A program that saves it once the
-// event is dealt with, and starts [At] it, misses nothing and repeats at most what it had not saved.
+// event is dealt with, and starts [At] it, misses nothing and repeats at most what it had not saved. Of a pattern it says
+// nothing: see [Subscription.Positions].
 func (s *Subscription) Position() Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -323,7 +350,14 @@ type Stats struct {
 func (s *Subscription) Stats() Stats {
 	s.client.mu.Lock()
 	defer s.client.mu.Unlock()
-	return Stats{Repeated: s.cursor.repeated, Unexplained: s.cursor.jumps, Parked: s.parkings}
+	stats := Stats{Repeated: s.cursor.repeated, Unexplained: s.cursor.jumps, Parked: s.parkings}
+	if s.members != nil {
+		for _, k := range s.members.cursors {
+			stats.Repeated += k.repeated
+			stats.Unexplained += k.jumps
+		}
+	}
+	return stats
 }
 
 // Close ends the subscription.
