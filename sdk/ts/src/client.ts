@@ -2,12 +2,24 @@ import { Caller, type CallOptions } from "./caller.js";
 import type { CloseReason } from "./close.js";
 import { Connection } from "./connection.js";
 import { MagpieError } from "./errors.js";
-import type { Frame, MembersFrame, PageFrame, Publication, ReplyFrame, SubscribedFrame } from "./frames.js";
+import type {
+  Frame,
+  GapFrame,
+  MembersFrame,
+  MessageFrame,
+  PageFrame,
+  PositionFrame,
+  Publication,
+  ReplyFrame,
+  SubscribedFrame,
+  UnsubscribedFrame,
+} from "./frames.js";
 import { Historian, type HistoryOptions } from "./historian.js";
 import type { CallHandler } from "./incoming.js";
 import { Offers, type SubscriptionOffer } from "./offers.js";
 import { type ClientOptions, resolveOptions } from "./options.js";
 import type { Payload } from "./payload.js";
+import { isPattern } from "./pattern.js";
 import { type Position, sizeOf } from "./position.js";
 import { type PresenceOptions, Roster } from "./presence.js";
 import { type BatchResult, Publisher, type PublishResult } from "./publisher.js";
@@ -29,6 +41,8 @@ export class Client {
   readonly #connection: Connection;
   readonly #requests = new RequestTable();
   readonly #subscriptions = new Map<string, Subscription>();
+  // Those of them that are to patterns.
+  readonly #patterns = new Set<Subscription>();
   readonly #publisher: Publisher;
   readonly #historian: Historian;
   readonly #roster: Roster;
@@ -99,7 +113,11 @@ export class Client {
     this.#connection.close(reason);
   }
 
-  /** Opens a cursor over a channel. There is one a channel: close it before opening it differently. */
+  /**
+   * Opens a cursor over a channel. There is one a channel: close it before opening it differently. With a pattern, such as
+   * `order.*` or `logs.>`, it is one over each channel that the pattern stands for and that the client may subscribe, those
+   * that appear later from their first message on; each message names its channel.
+   */
   subscribe(channel: string, options: SubscribeOptions): Subscription {
     if (this.#subscriptions.has(channel)) {
       throw new MagpieError("already_exists", `${channel} is subscribed already: close that subscription first`);
@@ -215,15 +233,16 @@ export class Client {
       case "message":
       case "gap":
       case "position":
-        this.#subscriptions.get(frame.channel)?.take(frame);
+        this.#hand(frame);
         return;
       case "unsubscribed":
         // With a requestId it answers close(), perhaps that of an earlier subscription to the same channel.
-        if (frame.requestId === undefined) this.#subscriptions.get(frame.channel)?.take(frame);
+        if (frame.requestId === undefined) this.#hand(frame);
         else this.#requests.answer(frame);
         return;
       case "subscribed":
-        if (frame.requestId === undefined) this.#opened(frame);
+        if (frame.pattern !== undefined) this.#subscriptions.get(frame.pattern)?.join(frame);
+        else if (frame.requestId === undefined) this.#opened(frame);
         else this.#requests.answer(frame);
         return;
       case "unserved":
@@ -247,6 +266,12 @@ export class Client {
     }
   }
 
+  // Hands a frame about a channel to its subscription, and to the patterns that may stand for it.
+  #hand(frame: MessageFrame | GapFrame | PositionFrame | UnsubscribedFrame): void {
+    this.#subscriptions.get(frame.channel)?.take(frame);
+    for (const subscription of this.#patterns) subscription.takeOf(frame.channel, frame);
+  }
+
   // Takes a subscription that a resumed session has kept, or that was opened from the gateway's side. One that nobody
   // wants is closed.
   #opened(frame: SubscribedFrame): void {
@@ -255,7 +280,7 @@ export class Client {
       subscription.take(frame);
       return;
     }
-    this.#offers.offer(frame);
+    if (!isPattern(frame.channel)) this.#offers.offer(frame);
     if (this.#subscriptions.has(frame.channel)) return;
     const requestId = this.#requests.open(() => undefined);
     this.#connection.send({ type: "unsubscribe", requestId, channel: frame.channel });
@@ -271,6 +296,7 @@ export class Client {
     const subscription = new Subscription(channel, options, this.#host);
     this.#offers.joined(channel);
     this.#subscriptions.set(channel, subscription);
+    if (isPattern(channel)) this.#patterns.add(subscription);
     return subscription;
   }
 
@@ -278,6 +304,7 @@ export class Client {
     if (!this.#connection.connected) this.#offers.left(subscription.channel);
     if (this.#subscriptions.get(subscription.channel) === subscription) {
       this.#subscriptions.delete(subscription.channel);
+      this.#patterns.delete(subscription);
     }
   }
 }

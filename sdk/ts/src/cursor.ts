@@ -14,6 +14,10 @@ export type Verdict =
 export class Cursor {
   #position: Position | undefined;
 
+  constructor(position?: Position) {
+    this.#position = position;
+  }
+
   /** The last position reached; undefined until the gateway named the first. */
   get position(): Position | undefined {
     return this.#position;

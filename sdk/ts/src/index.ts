@@ -3,8 +3,8 @@
  * itself. Start at {@link Client}.
  *
  * - client.ts: the face of the package; connection.ts, line.ts: the line and its successors
- * - subscription.ts, cursor.ts: exactly-once delivery; publisher.ts: retried publishes; historian.ts: the past;
- *   presence.ts: who is here;
+ * - subscription.ts, pattern.ts, cursor.ts: exactly-once delivery; publisher.ts: retried publishes; historian.ts: the
+ *   past; presence.ts: who is here;
  *   repeater.ts: what both repeat
  * - caller.ts: calls; server.ts, service.ts, incoming.ts: the calls of others; offers.ts: what the gateway opens unasked
  * - frames.ts, codec.ts, fields.ts: what crosses the line; close.ts, errors.ts: how things end

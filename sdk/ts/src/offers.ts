@@ -12,7 +12,7 @@ export interface SubscriptionOffer {
   /** The newest offset when the subscription was opened. */
   readonly tail: number;
   /** Takes the subscription. Only the listener itself may, before it returns: the messages follow at once. */
-  accept(options: Omit<SubscribeOptions, "from" | "filter">): Subscription;
+  accept(options: Omit<SubscribeOptions, "from" | "filter" | "positions">): Subscription;
 }
 
 /** Makes the subscription of an offer that was accepted. */

@@ -3,6 +3,7 @@ import { Cursor } from "./cursor.js";
 import { MagpieError } from "./errors.js";
 import type { Answer, Frame, GapFrame, MessageFrame, SubscribedFrame, UnsubscribedFrame } from "./frames.js";
 import type { Json } from "./payload.js";
+import { covers, isPattern, Members } from "./pattern.js";
 import { type Position, sizeOf, type Start } from "./position.js";
 import type { RequestTable } from "./requests.js";
 
@@ -21,13 +22,18 @@ export interface SubscribeOptions {
   readonly conflate?: boolean;
   /** What the client says of itself to the other members of the channel, where that has presence. */
   readonly info?: Json;
-  /** Takes each message once, in offset order. */
+  /**
+   * With a pattern: where channels begin that do not begin at `from`, such as the {@link Subscription.positions} of before.
+   * `from` is then best `{ offset: 0 }`, so that what has appeared since comes from its first message on.
+   */
+  readonly positions?: Readonly<Record<string, Position>>;
+  /** Takes each message once, in the offset order of its channel. */
   onMessage(message: MessageFrame): void;
   /** Hears of messages that cannot be delivered any more. */
   onGap?(gap: GapFrame): void;
   /** Hears that messages were skipped on purpose up to this position: newer ones of their keys follow. */
-  onPosition?(position: Position): void;
-  /** Hears that delivery begins, on each line. */
+  onPosition?(position: Position, channel: string): void;
+  /** Hears that delivery begins, on each line; of a pattern also for each channel that joins by it. */
   onSubscribed?(frame: SubscribedFrame): void;
   /** Hears of a fault that does not end the subscription. */
   onError?(error: MagpieError): void;
@@ -44,9 +50,12 @@ export interface SubscriptionHost {
   forget(subscription: Subscription): void;
 }
 
-/** Subscription is a cursor over one channel. It survives the line: each new one goes on where it stood. */
+/** Subscription is a cursor over one channel, or over each that a pattern stands for. It survives the line: each new one goes on where it stood. */
 export class Subscription {
   readonly #cursor = new Cursor();
+  // The channels of a pattern; undefined for a channel's name.
+  readonly #members: Members | undefined;
+  #opened = false;
   #state: "pending" | "active" | "ended" = "pending";
   #duplicates = 0;
   // Whether its position was in the connect frame: if the session is resumed, the gateway opens it unasked.
@@ -58,11 +67,19 @@ export class Subscription {
     readonly channel: string,
     private readonly options: SubscribeOptions,
     private readonly host: SubscriptionHost,
-  ) {}
+  ) {
+    if (isPattern(channel)) this.#members = new Members(options.positions);
+  }
 
-  /** The last position reached; undefined until the gateway first answered. */
+  /** The last position reached; undefined until the gateway first answered, and of a pattern. */
   get position(): Position | undefined {
     return this.#cursor.position;
+  }
+
+  /** The last position reached in each channel: those of a pattern, or the only one. */
+  get positions(): Readonly<Record<string, Position>> {
+    if (this.#members !== undefined) return this.#members.positions;
+    return this.position === undefined ? {} : { [this.channel]: this.position };
   }
 
   /** How many messages came a second time and were dropped. */
@@ -79,10 +96,7 @@ export class Subscription {
   close(): void {
     if (this.#state === "ended") return;
     this.#finish();
-    if (this.host.connected) {
-      const requestId = this.host.requests.open(() => undefined);
-      this.host.send({ type: "unsubscribe", requestId, channel: this.channel });
-    }
+    if (this.host.connected) this.#leave();
   }
 
   // A resumed session does not know what the client says with each subscribe.
@@ -101,7 +115,10 @@ export class Subscription {
   /** Asks for delivery on a new line, unless the session was resumed and carries the subscription. For the client. */
   resume(resumed: boolean): void {
     this.#carried &&= resumed;
-    if (!this.#carried) this.start();
+    if (this.#carried) return;
+    // A session that is resumed has the pattern, but not from where it stands here: it is begun anew.
+    if (resumed && this.#members !== undefined && this.#opened) this.#leave();
+    this.start();
   }
 
   /** Asks for delivery. For the client. */
@@ -110,9 +127,31 @@ export class Subscription {
     const requestId = this.host.requests.open((answer) => {
       this.#answered(answer);
     });
-    const from = this.#cursor.position ?? this.options.from;
-    const { filter, info, excludeSelf, conflate } = this.options;
-    this.host.send({ type: "subscribe", requestId, channel: this.channel, from, filter, info, excludeSelf, conflate });
+    const { channel, options } = this;
+    const { filter, info, excludeSelf, conflate } = options;
+    const from = this.#cursor.position ?? (this.#members !== undefined && this.#opened ? { offset: 0 } : options.from);
+    this.#members?.part();
+    const positions = this.#members?.carried;
+    this.host.send({ type: "subscribe", requestId, channel, from, filter, info, positions, excludeSelf, conflate });
+  }
+
+  /** Takes a channel that joins by the pattern. For the client. */
+  join(frame: SubscribedFrame): void {
+    if (this.#state !== "active" || this.#members === undefined) return; // it is about to be begun anew
+    this.#members.join(frame);
+    this.options.onSubscribed?.(frame);
+  }
+
+  /** Takes a frame about a channel that the pattern may stand for. For the client. */
+  takeOf(channel: string, frame: Frame): void {
+    if (this.#state !== "active" || this.#members === undefined) return;
+    const cursor = this.#members.of(channel);
+    if (cursor !== undefined) this.#deliver(cursor, frame);
+    if (frame.type === "unsubscribed" && covers(this.channel, channel)) {
+      this.#members.leave(channel);
+      const { code, message, retryable } = endOf(frame);
+      this.options.onError?.(MagpieError.fromBody({ code, message: `${channel}: ${message}`, retryable }));
+    }
   }
 
   /** Begins with what the gateway opened unasked. For the client. */
@@ -142,27 +181,40 @@ export class Subscription {
         // The gateway moved it.
         this.#answered(frame);
         return;
-      case "message":
-        this.#message(frame);
-        return;
-      case "gap":
-        this.#cursor.lose(frame);
-        this.options.onGap?.(frame);
-        return;
-      case "position":
-        this.#cursor.skip(frame.position);
-        this.options.onPosition?.(frame.position);
-        return;
       case "unsubscribed":
         this.#end(endOf(frame));
         return;
+      default:
+        this.#deliver(this.#cursor, frame);
     }
+  }
+
+  #deliver(cursor: Cursor, frame: Frame): void {
+    switch (frame.type) {
+      case "message":
+        this.#message(cursor, frame);
+        return;
+      case "gap":
+        cursor.lose(frame);
+        this.options.onGap?.(frame);
+        return;
+      case "position":
+        cursor.skip(frame.position);
+        this.options.onPosition?.(frame.position, frame.channel);
+        return;
+    }
+  }
+
+  #leave(): void {
+    const requestId = this.host.requests.open(() => undefined);
+    this.host.send({ type: "unsubscribe", requestId, channel: this.channel });
   }
 
   #answered(answer: Answer): void {
     if (this.#state === "ended") return;
     if (answer.type === "subscribed") {
-      this.#cursor.start(answer);
+      if (this.#members === undefined) this.#cursor.start(answer);
+      this.#opened = true;
       this.#state = "active";
       this.options.onSubscribed?.(answer);
     } else if (answer.type === "error") {
@@ -181,14 +233,14 @@ export class Subscription {
     });
   }
 
-  #message(message: MessageFrame): void {
-    const before = this.#cursor.position;
-    switch (this.#cursor.take(message)) {
+  #message(cursor: Cursor, message: MessageFrame): void {
+    const before = cursor.position;
+    switch (cursor.take(message)) {
       case "repeated":
         this.#duplicates++;
         return;
       case "jumped":
-        this.options.onError?.(jump(this.channel, before, message));
+        this.options.onError?.(jump(message.channel, before, message));
     }
     this.options.onMessage(message);
   }
