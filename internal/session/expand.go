@@ -244,7 +244,7 @@ func (x *expansion) place(j *joining) {
 		x.busy = true
 		return
 	}
-	s.start("", j.pattern.text, t, opening, nil)
+	s.start("", j.pattern.text, t, opening, j.pattern.frame.Info)
 	s.choose(t, &j.pattern.frame)
 	x.holds(j.pattern, s.find(j.name), false)
 }
@@ -268,7 +268,7 @@ func (x *expansion) refilter(name wire.ChannelName, h *holding) {
 	if at < 0 || err != nil || s.subs[at].topic == t {
 		return
 	}
-	s.start("", h.by[0].text, t, t.log.OpenAt(s.next(at)), nil)
+	s.start("", h.by[0].text, t, t.log.OpenAt(s.next(at)), h.by[0].frame.Info)
 	s.choose(t, &h.by[0].frame)
 }
 
@@ -305,7 +305,7 @@ func (x *expansion) found(j *joining, t *topic, opening func() channel.Opening) 
 	case s.find(j.name) >= 0: // the client was quicker
 		x.open(j)
 	default:
-		s.start("", j.pattern.text, t, opening(), nil)
+		s.start("", j.pattern.text, t, opening(), j.pattern.frame.Info)
 		s.choose(t, &j.pattern.frame)
 		x.holds(j.pattern, s.find(j.name), false)
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
@@ -109,6 +110,7 @@ func (x *expansion) hold(text wire.ChannelName, words auth.Pattern) (*pattern, e
 // begin notes where the channels of the pattern begin.
 func (p *pattern) begin(b *wire.Subscribe) {
 	p.frame, p.frame.Positions = *b, nil
+	p.frame.Info = bytes.Clone(b.Info)
 	p.positions = make(map[wire.ChannelName]wire.Start, len(b.Positions))
 	for _, at := range b.Positions {
 		p.positions[at.Channel] = wire.Start{Kind: wire.StartPosition, Epoch: at.Position.Epoch, Offset: at.Position.Offset}
