@@ -36,7 +36,7 @@ func (s *Session) joinMembers(t *topic, info []byte) {
 
 // leaveMembers ends that.
 func (s *Session) leaveMembers(t *topic) {
-	if t.present {
+	if t.members {
 		s.shard.settings.Hub.Here().Leave(t.log.Name(), s.ID(), s.place())
 	}
 }
@@ -52,5 +52,33 @@ func (s *Session) online() {
 func (s *Session) offline() {
 	if h := s.shard.settings.Hub; h.TellsOnline() {
 		h.Here().Depart(s.principal.UserID, s.ID())
+	}
+}
+
+// renewPresence notes whether a channel has presence.
+func (sh *Shard) renewPresence(t *topic) {
+	t.present = sh.settings.Hub.HasPresence(t.log.Name())
+	t.members = t.members || t.present
+}
+
+// renewAllPresence does so for all channels that are subscribed on the loop.
+func (sh *Shard) renewAllPresence() {
+	for _, t := range sh.topics {
+		sh.renewPresence(t)
+	}
+	for _, t := range sh.sifted {
+		sh.renewPresence(t)
+	}
+}
+
+// renewMembership makes the session a member of the channels that have presence by now, and ends that for those that have
+// none any more.
+func (s *Session) renewMembership() {
+	for i := range s.subs {
+		if t := s.subs[i].topic; t.present {
+			s.joinMembers(t, nil)
+		} else {
+			s.leaveMembers(t)
+		}
 	}
 }

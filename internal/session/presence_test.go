@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/hub"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -93,4 +95,29 @@ func TestHookOfPresence(t *testing.T) {
 	if len(asked) < 2 || asked[0] != "sys.members.chat.a" {
 		t.Errorf("asked was about %v", asked)
 	}
+}
+
+// Another configuration makes members of those who have subscribed, or ends that, without their doing.
+func TestPresenceIsSwitchedOnAndOff(t *testing.T) {
+	var on atomic.Bool
+	r := newRig(t, rigOptions{presence: func(name wire.ChannelName) bool { return name != "b" || on.Load() }})
+	alice := r.joined("alice")
+	alice.say(subscribeTo("b"))
+	renew := func(present bool) {
+		on.Store(present)
+		renewal := Renewal{MaxSubscriptions: 10, Revoked: func(*auth.Principal) bool { return false }}
+		if _, err := awaited(r, func() (Renewed, error) { return Renew(t.Context(), []*Shard{r.shard}, renewal) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	renew(true)
+	alice.members("b", "alice")
+	renew(false)
+	r.await("the member has left", func() bool { return r.hub.WhoIsHere().Members == 0 })
+	renew(true)
+	alice.members("b", "alice")
+	on.Store(false)
+	r.shard.renewAllPresence()
+	alice.say(`{"type":"unsubscribe","requestId":"u","channel":"b"}`) // before the session was looked at
+	r.await("the member has left", func() bool { return r.hub.WhoIsHere().Members == 0 })
 }

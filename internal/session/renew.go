@@ -29,6 +29,7 @@ func Renew(ctx context.Context, shards []*Shard, r Renewal) (Renewed, error) {
 		for _, t := range sh.topics {
 			t.renew(sh.settings.Slow(t.log.Name()))
 		}
+		sh.renewAllPresence()
 		v := &renewing{renewal: r}
 		t := &tour{ctx: context.WithoutCancel(ctx), shard: sh, visit: v.visit, end: func() { answer(v.done) }}
 		t.goOn()
@@ -64,6 +65,7 @@ func (v *renewing) visit(s *Session) (cost int, _ bool) {
 		return steerCost, false
 	}
 	cost = len(s.subs)
+	s.renewMembership()
 	if ended := s.checkRights(); ended > 0 {
 		v.done.Unsubscribed += ended
 		cost += ended * steerCost

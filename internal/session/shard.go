@@ -166,7 +166,7 @@ func (sh *Shard) topic(s *Session, name wire.ChannelName) (*topic, error) {
 	}
 	t.log = log
 	t.slow = newSlowness(sh.settings.Slow(log.Name()))
-	t.present = sh.settings.Hub.HasPresence(log.Name())
+	sh.renewPresence(t)
 	sh.topics[log.Name()] = t
 	return t, nil
 }

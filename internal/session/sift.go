@@ -71,8 +71,8 @@ func (sh *Shard) siftedTopic(s *Session, name wire.ChannelName, f channel.Filter
 		return nil, err
 	}
 	key.name = log.Name()
-	t.present = h.HasPresence(key.name)
 	t.log, t.sifted = log, &sifted{derived: derived, key: key}
+	sh.renewPresence(t)
 	derived.Watch(t.watch)
 	sh.sifted[key] = t
 	return t, nil

@@ -14,6 +14,7 @@ type topic struct {
 	sifted  *sifted   // what a filter lets through of it; nil: all
 	slow    *slowness // what becomes of cursors that fall behind; nil: nothing
 	present bool      // the subscribers are told of
+	members bool      // they may be members: present was true once
 	pass    int       // the running pass has served cursors[:pass]
 	queued  bool      // in the shard's queue
 	again   bool      // another pass must follow this one
