@@ -12,13 +12,16 @@
 //	round.go    one measurement
 //	tally.go    medians and spreads
 //	write.go    the page
+//	apart.go    what stays of the page before
 //	machine.go  what the machine is
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -90,6 +93,11 @@ func compare(ctx context.Context, s settings) error {
 	if s.out == "-" {
 		return page.write(ctx, os.Stdout)
 	}
+	before, err := os.ReadFile(s.out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	page.apart = apart(string(before))
 	f, err := os.Create(s.out)
 	if err != nil {
 		return err

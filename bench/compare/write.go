@@ -18,6 +18,7 @@ type page struct {
 	took     time.Duration
 	subjects []subject
 	tallies  []tally
+	apart    string // sections of the page before that stay
 }
 
 const introduction = `# Results
@@ -40,6 +41,9 @@ func (p *page) write(ctx context.Context, w io.Writer) error {
 		p.general(&b)
 	}
 	p.calls(&b)
+	if p.apart != "" {
+		b.WriteString("\n" + strings.TrimSuffix(p.apart, "\n"))
+	}
 	p.commands(&b)
 	p.failures(&b)
 	_, err := io.WriteString(w, b.String())
