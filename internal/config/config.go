@@ -246,6 +246,8 @@ type Namespace struct {
 	Publish Audience `yaml:"publish"`
 	// Subscribe is the same of subscribing, and reading the history.
 	Subscribe Audience `yaml:"subscribe"`
+	// SeeMembers is the same of seeing who is in the channel, where it has presence.
+	SeeMembers Audience `yaml:"see_members"`
 	// TTL is how long after its last message, or after its last subscriber has left, a channel is gone with all that it
 	// keeps, a duration. Default 0s: that never happens.
 	TTL time.Duration `yaml:"ttl"`

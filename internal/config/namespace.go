@@ -107,11 +107,15 @@ func (c *Config) checkNamespaces(ps *problems) {
 		for _, right := range []struct {
 			key string
 			of  *Audience
-		}{{"publish", &n.Publish}, {"subscribe", &n.Subscribe}} {
+		}{{"publish", &n.Publish}, {"subscribe", &n.Subscribe}, {"see_members", &n.SeeMembers}} {
 			if isSystem(n.Pattern) && !right.of.None() {
 				c.contradiction(ps, at(right.key, right.of), at("pattern", n.Pattern),
 					"the gateway's own channels are granted by rights that begin with sys. alone; leave "+right.key+" out")
 			}
+		}
+		if !n.SeeMembers.None() && !n.Presence {
+			c.contradiction(ps, at("see_members", &n.SeeMembers), at("presence", n.Presence),
+				"without presence there are no members to see; turn it on or leave see_members out")
 		}
 		if isSystem(n.Pattern) && !n.Create {
 			c.contradiction(ps, at("create", n.Create), at("pattern", n.Pattern), "the gateway makes its own channels itself; leave create out")

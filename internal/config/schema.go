@@ -202,6 +202,7 @@ func (c *Config) readNamespaces(s *section) {
 		s.size("max_message", &n.MaxMessage, 0, 16*MiB)
 		s.audience("publish", &n.Publish)
 		s.audience("subscribe", &n.Subscribe)
+		s.audience("see_members", &n.SeeMembers)
 		s.duration("ttl", &n.TTL, 0, 365*day)
 		s.flag("create", &n.Create)
 		s.require("name")

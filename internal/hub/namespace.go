@@ -12,9 +12,9 @@ import (
 // Namespace is what holds for a channel beside the rights of principals.
 type Namespace struct {
 	MaxMessage int // bytes of one message's payload; 0: as for all
-	// Publish and Subscribe tell which users may do so without a right of their own; nil: nobody. They are not asked about
-	// the gateway's own channels.
-	Publish, Subscribe func(user string) bool
+	// Publish, Subscribe and SeeMembers tell which users may do so without a right of their own; nil: nobody. They are not
+	// asked about the gateway's own channels.
+	Publish, Subscribe, SeeMembers func(user string) bool
 	// Create has the channel made by use. Otherwise those make it, by publishing, who have [CreateRight].
 	Create bool
 }
@@ -29,8 +29,11 @@ func (h *Hub) may(by *auth.Principal, action auth.Action, name wire.ChannelName)
 	}
 	namespace := h.opts.Namespace(name)
 	given := namespace.Publish
-	if action == auth.Subscribe {
+	switch action { //nolint:exhaustive // namespaces give no others
+	case auth.Subscribe:
 		given = namespace.Subscribe
+	case auth.Presence:
+		given = namespace.SeeMembers
 	}
 	if given != nil && !strings.HasPrefix(string(name), wire.SystemPrefix) && given(by.UserID) {
 		return nil

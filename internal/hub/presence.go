@@ -46,7 +46,7 @@ func (h *Hub) MaySeeMembers(by *auth.Principal, name wire.ChannelName) error {
 	if err := name.Check(); err != nil {
 		return err
 	}
-	if err := by.May(auth.Presence, name); err != nil {
+	if err := h.may(by, auth.Presence, name); err != nil {
 		return err
 	}
 	if !h.HasPresence(name) {

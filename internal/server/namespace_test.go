@@ -69,6 +69,27 @@ func TestANamespaceGivesRights(t *testing.T) {
 	}
 }
 
+// A namespace may let users see who is in its channels, who have no right to that by their credential.
+func TestNamespacesLetMembersBeSeen(t *testing.T) {
+	r := start(t, closed+"namespaces:\n- {name: n, pattern: room.*, subscribe: everybody, presence: true, see_members: [ann]}\n")
+	for user, want := range map[string]string{"ann": "", "eve": "permission_denied"} {
+		c := r.dial(t, mint(t, user, auth.Grants{}))
+		c.write(`{"type":"connect","requestId":"c"}`)
+		c.until("connected")
+		for _, text := range []string{
+			`{"type":"presence","requestId":"1","channel":"room.1"}`,
+			`{"type":"subscribe","requestId":"1","channel":"sys.members.room.1"}`,
+		} {
+			if f := c.asks(text); f.RequestID != "1" || f.Error.Code != want {
+				t.Errorf("%s: %s: %+v", user, text, f)
+			}
+		}
+		if f := c.asks(`{"type":"presence","requestId":"2","channel":"other.1"}`); f.Error.Code != "permission_denied" {
+			t.Errorf("%s: another channel: %+v", user, f)
+		}
+	}
+}
+
 func TestChannelsThatUseDoesNotMake(t *testing.T) {
 	for name, data := range map[string]string{"memory": "", "disk": "data: " + t.TempDir() + "\n"} {
 		t.Run(name, func(t *testing.T) {

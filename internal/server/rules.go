@@ -91,7 +91,7 @@ func newRuled(ns *config.Namespace) ruled {
 	word, _, _ := strings.Cut(ns.Pattern, ".")
 	if isWild(word) {
 		private := r.rules
-		private.hub.Publish, private.hub.Subscribe = nil, nil
+		private.hub.Publish, private.hub.Subscribe, private.hub.SeeMembers = nil, nil, nil
 		r.private = &private
 	}
 	return r
@@ -145,7 +145,7 @@ func rulesOf(ns *config.Namespace) rules {
 	return rules{
 		policy: policy,
 		hub: hub.Namespace{
-			MaxMessage: int(ns.MaxMessage), Publish: given(&ns.Publish), Subscribe: given(&ns.Subscribe), Create: ns.Create,
+			MaxMessage: int(ns.MaxMessage), Publish: given(&ns.Publish), Subscribe: given(&ns.Subscribe), SeeMembers: given(&ns.SeeMembers), Create: ns.Create,
 		},
 		retention: channel.Retention{
 			Messages: int64(r.Messages), Bytes: int64(r.Bytes), Age: r.Age,
