@@ -74,6 +74,10 @@ func TestNamespacesThatContradictThemselves(t *testing.T) {
 			"namespaces:\n- name: n\n  pattern: sys.nodes\n  create: false",
 			"f.yaml:5:3: namespaces[0].create: found false, and namespaces[0].pattern is sys.nodes (line 4): the gateway makes its own channels itself; leave create out",
 		},
+		"members that nobody is": {
+			"namespaces:\n- name: n\n  pattern: room.*\n  presence: false\n  see_members: everybody",
+			"f.yaml:6:3: namespaces[0].see_members: found everybody, and namespaces[0].presence is false (line 5): without presence there are no members to see; turn it on or leave see_members out",
+		},
 		"shadowed": {
 			"namespaces:\n- {name: a, pattern: order.>}\n- {name: b, pattern: order.eu.*}",
 			"f.yaml:4:13: namespaces[1].pattern: found order.eu.*, and namespaces[0].pattern is order.> (line 3)" + never,
