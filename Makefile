@@ -16,7 +16,7 @@ BENCHTIME ?= 1s
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help run build test lint generate check-generated fuzz autobahn bench bench-peers faults setup clean
+.PHONY: help run build test lint generate check-generated fuzz autobahn bench bench-peers faults model setup clean
 
 help: ## print these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -47,6 +47,9 @@ autobahn: ## run the Autobahn WebSocket test suite, all of it; needs Python 2.7
 
 faults: ## break a gateway in many ways and check what it promised; LONG=1 for 100 kills, SEED=7 to repeat a run
 	@scripts/faults $(if $(LONG),--long) $(if $(SEED),--seed '$(SEED)')
+
+model: ## play RUNS (20000) made-up stories of subscriptions against an oracle, from SEED (1) on
+	MAGPIE_MODEL_RUNS='$(or $(RUNS),20000)' MAGPIE_MODEL_SEED='$(or $(SEED),1)' go test -count 1 -timeout 0 -run '^TestSubscriptionsAgainstTheOracle$$' ./internal/session
 
 bench: ## run the micro-benchmarks of the internal packages, each for BENCHTIME (1s)
 	go test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./internal/...

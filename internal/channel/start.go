@@ -68,6 +68,14 @@ func (l *Log) openAt(first, head, tail wire.Offset) Opening {
 	return Opening{Next: after + 1, Position: wire.Position{Epoch: l.epoch, Offset: after}, Tail: tail}
 }
 
+// GoOn opens a subscription where another stood that it takes the place of. What that one has lost and was not told of yet, it
+// is told of.
+func (l *Log) GoOn(next wire.Offset) Opening {
+	tail := l.Tail()
+	after, _, gap := l.resume(next-1, min(l.Head(), tail+1), tail)
+	return Opening{Next: after + 1, Position: wire.Position{Epoch: l.epoch, Offset: after}, Tail: tail, Gap: gap}
+}
+
 // resume continues after offset, as far as the log still, or already, has it.
 func (l *Log) resume(offset, head, tail wire.Offset) (after wire.Offset, recovered bool, gap *wire.Gap) {
 	switch {

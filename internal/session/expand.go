@@ -25,9 +25,10 @@ type joining struct {
 	name    wire.ChannelName
 	from    wire.Start
 	pattern *pattern
-	given   bool  // the client has said where
-	asking  bool  // the hook of the embedding program has not answered yet
-	refused error // what it says
+	filter  string // with which its beginning is being looked up
+	given   bool   // the client has said where
+	asking  bool   // the hook of the embedding program has not answered yet
+	refused error  // what it says
 }
 
 // arrivals are channels that have appeared and that a loop has not looked at yet.
@@ -241,7 +242,7 @@ func (x *expansion) place(j *joining) {
 	}
 	opening, known := s.shard.locate(t, j.from, func(opening func() channel.Opening) { x.found(j, t, opening) })
 	if !known {
-		x.busy = true
+		x.busy, j.filter = true, j.pattern.frame.Filter
 		return
 	}
 	s.start("", j.pattern.text, t, opening, j.pattern.frame.Info)
@@ -268,7 +269,7 @@ func (x *expansion) refilter(name wire.ChannelName, h *holding) {
 	if at < 0 || err != nil || s.subs[at].topic == t {
 		return
 	}
-	s.start("", h.by[0].text, t, t.log.OpenAt(s.next(at)), h.by[0].frame.Info)
+	s.start("", h.by[0].text, t, t.log.GoOn(s.next(at)), h.by[0].frame.Info)
 	s.choose(t, &h.by[0].frame)
 }
 
@@ -299,7 +300,7 @@ func (x *expansion) found(j *joining, t *topic, opening func() channel.Opening) 
 	current := s.shard.holds(t)
 	switch {
 	case s.state != stateOpen || j.pattern.ended:
-	case !current: // the last of its subscribers has left meanwhile
+	case !current || j.filter != j.pattern.frame.Filter: // the last of its subscribers has left meanwhile, or there is another filter
 		x.queue = slices.Insert(x.queue, 0, j)
 		x.asked++
 	case s.find(j.name) >= 0: // the client was quicker
@@ -311,6 +312,9 @@ func (x *expansion) found(j *joining, t *topic, opening func() channel.Opening) 
 	}
 	if current && len(t.cursors) == 0 {
 		s.shard.release(t)
+	}
+	if s.state == stateOpen {
+		s.Flush() // nothing else may be left to join, and nothing to deliver
 	}
 	x.goOn()
 }

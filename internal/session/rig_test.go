@@ -34,6 +34,7 @@ type rig struct {
 type rigOptions struct {
 	settings  Settings
 	retention channel.Retention
+	keeps     func(wire.ChannelName) channel.Retention // nil: retention, whatever the channel
 	wrap      func(engine.Engine) engine.Engine
 	keep      *keep.Options // nil: no session outlives its line
 	hooks     hub.Hooks
@@ -46,10 +47,13 @@ func newRig(t testing.TB, opts rigOptions) *rig {
 	if opts.retention == (channel.Retention{}) {
 		opts.retention = channel.DefaultRetention()
 	}
+	if opts.keeps == nil {
+		opts.keeps = func(wire.ChannelName) channel.Retention { return opts.retention }
+	}
 	space := channel.NewSpace(channel.NewBudget(0), clock.now, jsonLine, protobufLine)
 	memory := engine.NewMemory(engine.MemoryOptions{
 		Space:     space,
-		Retention: func(wire.ChannelName) channel.Retention { return opts.retention },
+		Retention: opts.keeps,
 	})
 	t.Cleanup(func() {
 		if err := memory.Close(context.Background()); err != nil {

@@ -44,7 +44,7 @@ func (s *Session) follow(requestID string, b *wire.Subscribe) {
 	}
 	if at >= 0 && b.From.Kind == wire.StartNow && s.subs[at].topic != t { // another filter, from the same place on
 		old := s.subs[at]
-		s.open(requestID, t, t.log.OpenAt(old.topic.cursors[old.index].next), b.Info)
+		s.open(requestID, t, t.log.GoOn(old.topic.cursors[old.index].next), b.Info)
 		s.choose(t, b)
 		return
 	}
