@@ -53,7 +53,7 @@ func TestPresenceOfAChannel(t *testing.T) {
 	if member.SessionID == "" || member.SessionID != leave.SessionID || leave.Event != "leave" || leave.UserID != "dev" {
 		t.Errorf("printed %q", told)
 	}
-	if _, stderr, status := inProcess(t, nil, "presence", "chat.lobby", "--url", url); status != exitFailed || !strings.Contains(stderr, "presence: true") {
+	if _, stderr, status := inProcess(t, nil, "presence", "order.update", "--url", url); status != exitFailed || !strings.Contains(stderr, "presence: true") {
 		t.Errorf("of a channel without presence: status %d, %q", status, stderr)
 	}
 }

@@ -78,7 +78,8 @@ func Parse(name string, data []byte) (*Config, error) {
 	return r.config, nil
 }
 
-// Complete fills in what depends on the machine, where it was left to the gateway.
+// Complete fills in what depends on the machine, where it was left to the gateway, and in development mode what the console's
+// chat is at its best with.
 func (c *Config) Complete() {
 	if c.NodeID == "" {
 		c.NodeID = nodeID(os.Hostname())
@@ -88,6 +89,9 @@ func (c *Config) Complete() {
 	}
 	if c.Loops == 0 {
 		c.Loops = runtime.GOMAXPROCS(0)
+	}
+	if c.Development {
+		c.addChat()
 	}
 }
 

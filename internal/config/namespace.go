@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -88,6 +89,20 @@ func checkUser(text string) error {
 		return errors.New("expected the id of a user, with '*' at its end where any ending is meant")
 	}
 	return checkName(text)
+}
+
+// addChat adds, behind all others, what the console's chat is at its best with: rooms that tell who is in them, and what
+// people are typing, of which nobody wants to know later.
+func (c *Config) addChat() {
+	typing, rooms := *c.General(), *c.General()
+	typing.Name, typing.Pattern = "typing", "chat.*.typing"
+	typing.Retention.Age, typing.SlowConsumer = 10*time.Second, SlowLatest
+	rooms.Name, rooms.Pattern, rooms.Presence = "chat", "chat.*", true
+	for _, n := range []Namespace{typing, rooms} {
+		if !isNamed(c.Namespaces, n.Name) {
+			c.Namespaces = append(c.Namespaces, n)
+		}
+	}
 }
 
 // checkNamespaces finds namespaces that contradict themselves, and those that an earlier one leaves nothing of.

@@ -148,3 +148,20 @@ func TestCovers(t *testing.T) {
 		t.Error("asking allocates")
 	}
 }
+
+func TestDevelopmentHasRooms(t *testing.T) {
+	c := parsed(t, "development: true\nnamespaces: [{name: typing, pattern: typing.*}]")
+	c.Complete()
+	var names []string
+	for _, n := range c.Namespaces {
+		names = append(names, n.Name+" "+n.Pattern)
+	}
+	if got := strings.Join(names, ", "); got != "typing typing.*, logs logs.>, chat chat.*" {
+		t.Errorf("the namespaces are %s", got)
+	}
+	c = parsed(t, withAuth(""))
+	c.Complete()
+	if len(c.Namespaces) != 1 {
+		t.Errorf("the namespaces are %+v", c.Namespaces)
+	}
+}

@@ -160,7 +160,7 @@ func TestReloadReachesChannelsThatExist(t *testing.T) {
 				r.publish(t, "order.a", 1)
 			}
 			done := r.become(t, text+"retention: {messages: 3}\nidempotency: {age: 1m}\nlog: {level: warn}\nlisten: 127.0.0.1:1\n")
-			if want := []string{"log.level", "retention.messages", "idempotency.age"}; !slices.Equal(keys(done), want) {
+			if want := []string{"log.level", "retention.messages", "idempotency.age", "namespaces[typing]", "namespaces[chat]"}; !slices.Equal(keys(done), want) {
 				t.Errorf("changed: %v", keys(done))
 			}
 			c := r.dial(t, "")
