@@ -141,7 +141,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.gateway.hub.Drain()
 	s.gateway.system.draining()
 	stopSources()
-	return errors.Join(err, s.drain(drainCtx, published))
+	err = errors.Join(err, s.drain(drainCtx, published))
+	_ = s.listener.Close() // for the last time, if it was stopped before it came to serve; otherwise it is closed
+	return err
 }
 
 // serve accepts until the listener is closed: the loops take the WebSocket lines, and net/http the rest. Over TLS it is

@@ -196,8 +196,16 @@ func TestAcceptedPublishesAreAnswered(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		c := r.dial(t, "")
+		// What is not answered yet has to be read within the seconds that a client has for its goodbye.
+		open := make(chan struct{}, 200)
+		gone := make(chan struct{})
 		wg.Go(func() {
 			for i := 0; ; i++ {
+				select {
+				case open <- struct{}{}:
+				case <-gone:
+					return
+				}
 				frame := fmt.Appendf(nil, `{"type":"publish","requestId":"%d","channel":"a","data":%d}`, i, i)
 				if c.conn.Write(t.Context(), websocket.MessageText, frame) != nil {
 					return // the line is gone
@@ -205,6 +213,7 @@ func TestAcceptedPublishesAreAnswered(t *testing.T) {
 			}
 		})
 		wg.Go(func() {
+			defer close(gone)
 			for {
 				f, err := c.tryRead()
 				if err != nil {
@@ -212,6 +221,7 @@ func TestAcceptedPublishesAreAnswered(t *testing.T) {
 				}
 				if f.Type == "published" {
 					answered.Add(1)
+					<-open
 				}
 			}
 		})
