@@ -59,9 +59,7 @@ func (s *Session) leaveOut(w *writing, sub *subscription) (more bool) {
 	t := sub.topic
 	c := &t.cursors[sub.index]
 	if c.next < t.log.Head() {
-		var gap *wire.Gap
-		gap, c.next = t.log.Lost(c.next)
-		s.gap(gap)
+		s.tellLost(t, c)
 	}
 	var found [channel.MaxSparse]wire.Offset
 	run, last, ready := s.candidates(sub, found[:0])
@@ -77,16 +75,9 @@ func (s *Session) leaveOut(w *writing, sub *subscription) (more bool) {
 		s.skipTo(t, c, run[0])
 	}
 	batch := t.log.FramesAt(s.format, c.next, run, sparseBudget, &w.sparse)
-	switch {
-	case batch.Cold:
-		s.skipTo(t, c, run[0]) // the disk may take its time
-		s.fetch(sub, run[0])
-		return false
-	case len(batch.Bytes) == 0:
-		return true // lost meanwhile: it is told next time
+	if !w.lay(c, &batch) {
+		return s.without(sub, &batch, run[0])
 	}
-	w.batches = append(w.batches, delivery{c, batch})
-	w.size += len(batch.Bytes)
 	return true
 }
 

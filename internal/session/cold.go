@@ -1,8 +1,6 @@
 package session
 
 import (
-	"strings"
-
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -31,35 +29,4 @@ func (s *Session) arrived(t *topic) {
 		}
 	}
 	s.hold()
-}
-
-// seeks reports whether where a subscription begins has to be looked up in the store below the channel's log, and
-// subscribes when it is known. As with a channel that is not there yet, nothing is read from the session meanwhile.
-func (s *Session) seeks(requestID string, t *topic, b *wire.Subscribe) bool {
-	later := ownSubscribe(b)
-	requestID = strings.Clone(requestID)
-	known := t.log.Seek(b.From, func(first wire.Offset) {
-		s.shard.loop.Post(func() { s.found(requestID, t, later, first) })
-	})
-	if !known {
-		s.inFlight += maxInFlight
-	}
-	return !known
-}
-
-// found subscribes from the entry at first on.
-func (s *Session) found(requestID string, t *topic, b *wire.Subscribe, first wire.Offset) {
-	sh := s.shard
-	current := sh.holds(t)
-	s.resumeReading(func() {
-		if !current { // the last of its subscribers has left meanwhile
-			s.follow(requestID, b)
-			return
-		}
-		s.open(requestID, t, t.log.OpenAt(first), b.Info)
-		s.choose(t, b)
-	})
-	if current && len(t.cursors) == 0 {
-		sh.release(t)
-	}
 }

@@ -254,9 +254,7 @@ func (s *Session) collect(w *writing, sub *subscription) (more bool) {
 			if lost || next != c.next {
 				return true // lost while we read: it is told next time
 			}
-			var gap *wire.Gap
-			gap, c.next = t.log.Lost(c.next)
-			s.gap(gap)
+			s.tellLost(t, c)
 			next, lost = c.next, true
 			continue
 		}

@@ -115,41 +115,6 @@ func (t *topic) owes(c *cursor) bool {
 	return len(run) > 0 || lost || !known
 }
 
-// seeksMatches finds where a subscription begins that asks for the newest matches, and subscribes when it is known. As with
-// a channel that is not there yet, nothing is read from the session meanwhile.
-func (s *Session) seeksMatches(requestID string, t *topic, b *wire.Subscribe) bool {
-	if t.sifted == nil || b.From.Kind != wire.StartLast || b.From.Last == 0 {
-		return false
-	}
-	count := int(min(b.From.Last, uint64(maxLastMatches)))
-	later := ownSubscribe(b)
-	open := func() {
-		s.open(requestID, t, t.log.OpenAt(t.sifted.derived.Last(count)), later.Info)
-		s.choose(t, later)
-	}
-	known := t.sifted.derived.Cover(t.log.Head(), count, func() {
-		s.shard.loop.Post(func() {
-			holds := s.shard.holds(t)
-			s.resumeReading(func() {
-				if !holds { // the last of its subscribers has left meanwhile
-					s.follow(requestID, later)
-					return
-				}
-				open()
-			})
-			if holds && len(t.cursors) == 0 {
-				s.shard.release(t)
-			}
-		})
-	})
-	if known {
-		open()
-	} else {
-		s.inFlight += maxInFlight
-	}
-	return true
-}
-
 // maxLastMatches bounds the newest matches that a subscription may begin with.
 const maxLastMatches = 1_000_000
 
@@ -165,9 +130,7 @@ func (s *Session) sift(w *writing, sub *subscription) (more bool) {
 	case !known && c.next >= t.log.Head():
 		return s.cover(sub, c.next)
 	case lost || !known:
-		var gap *wire.Gap
-		gap, c.next = t.log.Lost(c.next)
-		s.gap(gap)
+		s.tellLost(t, c)
 		return true
 	case len(run) == 0:
 		if through+1 >= c.next+channel.PositionEvery || c.next <= d.Told() {
@@ -179,16 +142,9 @@ func (s *Session) sift(w *writing, sub *subscription) (more bool) {
 		s.skipTo(t, c, run[0])
 	}
 	batch := t.sifted.frames(t.log, s.format, c.next, run)
-	switch {
-	case batch.Cold:
-		s.skipTo(t, c, run[0]) // the disk may take its time
-		s.fetch(sub, run[0])
-		return false
-	case len(batch.Bytes) == 0:
-		return true // lost meanwhile: it is told next time
+	if !w.lay(c, &batch) {
+		return s.without(sub, &batch, run[0])
 	}
-	w.batches = append(w.batches, delivery{c, batch})
-	w.size += len(batch.Bytes)
 	return batch.After <= run[len(run)-1] || len(run) == channel.MaxSparse
 }
 

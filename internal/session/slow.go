@@ -152,9 +152,7 @@ func (s *Session) conflate(w *writing, sub *subscription) (more bool) {
 	t := sub.topic
 	c := &t.cursors[sub.index]
 	if c.next < t.log.Head() {
-		var gap *wire.Gap
-		gap, c.next = t.log.Lost(c.next)
-		s.gap(gap)
+		s.tellLost(t, c)
 	}
 	at, ok := t.log.NextNewest(c.next)
 	if !ok {
@@ -164,18 +162,41 @@ func (s *Session) conflate(w *writing, sub *subscription) (more bool) {
 		s.skipTo(t, c, at)
 	}
 	batch, ok := t.log.SparseFrames(s.format, c.next, sparseBudget, &w.sparse)
-	switch {
-	case !ok:
+	if !ok {
 		return true // lost meanwhile: it is told next time
-	case batch.Cold:
-		s.skipTo(t, c, at) // the disk may take its time
-		s.fetch(sub, at)
-		return false
-	case len(batch.Bytes) > 0:
-		w.batches = append(w.batches, delivery{c, batch})
-		w.size += len(batch.Bytes)
+	}
+	if !w.lay(c, &batch) && batch.Cold {
+		return s.without(sub, &batch, at)
 	}
 	return batch.After <= t.log.Tail()
+}
+
+// lay adds a sparse batch to the write; false when there is nothing in it.
+func (w *writing) lay(c *cursor, batch *channel.Batch) bool {
+	if len(batch.Bytes) == 0 {
+		return false
+	}
+	w.batches = append(w.batches, delivery{c, *batch})
+	w.size += len(batch.Bytes)
+	return true
+}
+
+// without goes on where there are no frames for the entry at first, which is the next for a cursor: it is fetched, or it was
+// lost meanwhile, which is told next time. It reports whether there is more to do now.
+func (s *Session) without(sub *subscription, batch *channel.Batch, first wire.Offset) (more bool) {
+	if !batch.Cold {
+		return true
+	}
+	s.skipTo(sub.topic, &sub.topic.cursors[sub.index], first) // the disk may take its time
+	s.fetch(sub, first)
+	return false
+}
+
+// tellLost moves a cursor to the head, and tells what it has lost.
+func (s *Session) tellLost(t *topic, c *cursor) {
+	var gap *wire.Gap
+	gap, c.next = t.log.Lost(c.next)
+	s.gap(gap)
 }
 
 // skipTo moves a cursor over entries that are not for it, and its client with it.

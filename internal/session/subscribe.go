@@ -48,11 +48,32 @@ func (s *Session) follow(requestID string, b *wire.Subscribe) {
 		s.choose(t, b)
 		return
 	}
-	if s.seeksMatches(requestID, t, b) || s.seeks(requestID, t, b) {
+	later := new(wire.Subscribe)
+	opening, known := s.shard.locate(t, b.From, func(opening func() channel.Opening) { s.located(requestID, t, later, opening) })
+	if !known {
+		*later = *ownSubscribe(b)
+		s.inFlight += maxInFlight // nothing is read meanwhile, as with a channel that is not there yet
 		return
 	}
-	s.open(requestID, t, t.log.Open(b.From), b.Info)
+	s.open(requestID, t, opening, b.Info)
 	s.choose(t, b)
+}
+
+// located subscribes, now that it is known where that begins.
+func (s *Session) located(requestID string, t *topic, b *wire.Subscribe, opening func() channel.Opening) {
+	sh := s.shard
+	current := sh.holds(t)
+	s.resumeReading(func() {
+		if !current { // the last of its subscribers has left meanwhile
+			s.follow(requestID, b)
+			return
+		}
+		s.open(requestID, t, opening(), b.Info)
+		s.choose(t, b)
+	})
+	if current && len(t.cursors) == 0 {
+		sh.release(t)
+	}
 }
 
 // open puts a cursor where a subscription begins that the client has asked for by its name, and says so. info is what the
