@@ -11,6 +11,7 @@
 //
 //	principal.go   who a session acts for, and May
 //	rights.go      what may be done, as lists of patterns
+//	rightscache.go rights that many tokens grant alike, compiled once
 //	pattern.go     names with wildcards
 //	credential.go  what was presented, and the seam that checks it
 //	request.go     finding the credential in an HTTP request; URLs fit for a log

@@ -6,7 +6,7 @@
 //	stage.go     one stage: its lines, its clock, its result
 //	crew.go      lines that connect, subscribe and keep alive
 //	scenario.go  the list of scenarios
-//	idle.go fanout.go channels.go echo.go call.go filters.go connect.go storm.go publish.go    one scenario each
+//	idle.go fanout.go channels.go echo.go call.go filters.go connect.go storm.go publish.go mixed.go replay.go handshakes.go    one scenario each
 //	traffic.go   messages in flight, from publish to the last delivery
 //	stamp.go     what a payload says about itself
 //	reader.go    order, loss and duplicates at one subscriber

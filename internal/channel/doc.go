@@ -19,6 +19,7 @@
 //	space.go      what the channels of a process share: formats, clock, budget
 //	budget.go     the one memory budget
 //	log.go        Log: append, head and tail
+//	summary.go    how it stands
 //	chunk.go      entries back to back, and where each ends
 //	entry.go      what an engine keeps elsewhere
 //	cold.go       what lies in a store below memory

@@ -9,6 +9,7 @@
 //	list.go       pages of the channels there are
 //	patterns.go   channels found by patterns, and told of when they appear
 //	call.go       calls on their way to whoever answers them
+//	ask.go        calls of those who may block
 //	exchange.go   what passes between a caller and a callee
 //	services.go   methods that sessions serve, and what waits for them
 //	several.go    calls that several sessions are asked
@@ -17,7 +18,7 @@
 //	presence.go   who is here
 //	credit.go     how many parts of a result may be sent ahead
 //	directory.go  which sessions a user has
-//	workers.go    where these run
+//	workers.go    where handlers and hooks run
 //	metrics.go    what is counted
 //	keep/         sessions that outlive their lines
 //	trie/         patterns found by the names they stand for

@@ -29,7 +29,14 @@
 //	publish.go    messages on their way in
 //	history.go    pages of the past on their way out
 //	presence.go   pages of members, and the session as one of them
-//	call.go       calls, and the handlers that have them in hand
+//	screen.go     what the embedding program is asked about a session
+//	renew.go      rights that are checked again when they have changed
+//	call.go       calls that the session has made
+//	parts.go      the parts of their results, which the caller may take slowly
+//	serve.go      methods that the session serves
+//	asked.go      calls that it has in hand
+//	reach.go      calls that are directed at sessions
+//	sift.go       cursors of those who share a filter
 //	choose.go     what a subscription leaves out besides
 //	cold.go       cursors that wait for the disk
 //	flush.go      the outbox and the cursors on their way out

@@ -75,6 +75,7 @@
 //
 // # Files
 //
+//	options.go    how a client is made
 //	client.go     Client: its life, from New to Close
 //	line.go       one connection: handshake, reading, writing
 //	heartbeat.go  when a line is dead
@@ -87,6 +88,8 @@
 //	service.go    Handle, and how calls come to their handlers
 //	handler.go    one call at its handler
 //	history.go    pages of a channel's past
+//	presence.go   pages of who is in a channel
+//	resume.go     what of a session outlives its line
 //	subscribe.go  Subscription
 //	pattern.go    subscriptions to many channels
 //	cursor.go     where a subscription stands: repeats, gaps, jumps
