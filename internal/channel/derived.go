@@ -81,6 +81,8 @@ func (l *Log) Derive(f Filter) (*Derived, error) {
 	}
 	d := &Derived{log: l, filter: f, users: 1}
 	d.watch = NewWatch(func(*Watch) { d.wake() })
+	d.mu.Lock() // whoever appends meanwhile waits to wake it until it is whole
+	defer d.mu.Unlock()
 	if !l.Watch(d.watch) {
 		return nil, ErrClosed
 	}
@@ -209,7 +211,7 @@ func (d *Derived) work() {
 		d.siftBack()
 		d.mu.Lock()
 		d.watch.Clear() // before the tail is read: what is appended from here on is told again
-		if d.closed || d.log.Tail() == d.Through() && len(d.wanted) == 0 {
+		if len(d.wanted) == 0 && (d.closed || d.log.Tail() == d.Through()) {
 			d.working = false
 			d.mu.Unlock()
 			return

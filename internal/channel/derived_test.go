@@ -210,3 +210,25 @@ func followDerived(t *testing.T, l *Log, n int, total wire.Offset) {
 		}
 	}
 }
+
+// Whoever waits for older entries hears of it also when the last user of the derived log goes meanwhile.
+func TestDerivedIsReleasedWhileSomebodyWaits(t *testing.T) {
+	l, _ := testLog(keepAll())
+	count(t, l, 3*backStep)
+	d, err := l.Derive(&every{n: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Cover(l.Tail(), 0, d.Release) {
+		t.Fatal("all was looked at before anybody asked")
+	}
+	ready := make(chan struct{})
+	if d.Cover(1, 0, func() { close(ready) }) {
+		t.Fatal("all was looked at before anybody asked")
+	}
+	select {
+	case <-ready:
+	case <-time.After(20 * time.Second):
+		t.Fatal("whoever waits is not told")
+	}
+}

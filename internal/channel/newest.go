@@ -91,10 +91,14 @@ func (n *newest) drop(head wire.Offset) (charged int) {
 	return charged
 }
 
-// next appends to run at most limit offsets of newest entries, from the given one on and no later than tail.
+// next appends to run at most limit offsets of newest entries, from the given one on and no later than tail. There are none
+// where the index does not reach back so far.
 func (n *newest) next(run []wire.Offset, from, tail wire.Offset, limit int) []wire.Offset {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if from < n.from {
+		return run
+	}
 	for i := n.at(from); i < len(n.order) && n.order[i].offset <= tail && len(run) < limit; i++ {
 		if p := &n.order[i]; !p.dead {
 			run = append(run, p.offset)

@@ -32,13 +32,23 @@ func (t *topic) conflatable() bool {
 	return t.sifted == nil && t.slow != nil && t.slow.Action == SlowLatest
 }
 
+// checkChoice refuses what does not go together.
+func checkChoice(b *wire.Subscribe) error {
+	if b.Conflate && (b.Filter != "" || b.ExcludeSelf) {
+		return wire.Errorf(wire.CodeInvalidArgument, "conflate does not go with filter or excludeSelf: leave out one of them")
+	}
+	return nil
+}
+
+// differs reports whether what is asked for is something else than what the subscription is.
+func (sub *subscription) differs(t *topic, b *wire.Subscribe) bool {
+	return sub.topic != t || sub.exclude != b.ExcludeSelf || sub.conflate != b.Conflate
+}
+
 // mayConflate tells what stands against what a subscription asks for, or nil.
 func (t *topic) mayConflate(b *wire.Subscribe) error {
-	switch {
-	case !b.Conflate || t.conflatable() && !b.ExcludeSelf:
+	if !b.Conflate || t.conflatable() {
 		return nil
-	case t.sifted != nil || b.ExcludeSelf:
-		return wire.Errorf(wire.CodeInvalidArgument, "conflate does not go with filter or excludeSelf: leave out one of them")
 	}
 	return wire.Errorf(wire.CodeFailedPrecondition, "channel %s keeps no index of its keys: its namespace has to say slow_consumer: latest", t.log.Name())
 }
@@ -118,6 +128,9 @@ func (s *Session) others(t *topic, run []wire.Offset, last wire.Offset) (kept []
 	kept = run[:0]
 	for _, offset := range run {
 		origin, ok := t.log.Origin(offset)
+		if !ok && len(kept) > 0 {
+			return kept, offset - 1 // not before it is there
+		}
 		if !ok {
 			return append(kept, offset), offset // what comes of it is for the frames to say
 		}

@@ -264,13 +264,22 @@ func (x *expansion) refilter(name wire.ChannelName, h *holding) {
 	if h.own {
 		return
 	}
-	at := s.find(name)
-	t, err := h.by[0].topic(name)
-	if at < 0 || err != nil || s.subs[at].topic == t {
+	at, first := s.find(name), h.by[0]
+	if at < 0 {
 		return
 	}
-	s.start("", h.by[0].text, t, t.log.GoOn(s.next(at)), h.by[0].frame.Info)
-	s.choose(t, &h.by[0].frame)
+	t, err := first.topic(name)
+	if err != nil { // what it shows now is not what is wanted
+		s.drop(at)
+		delete(x.joined, name)
+		e := wire.AsError(err)
+		s.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: name, Code: e.Code, Reason: e.Message}})
+		return
+	}
+	if s.subs[at].topic != t {
+		s.start("", first.text, t, t.log.GoOn(s.next(at)), first.frame.Info)
+	}
+	s.choose(t, &first.frame)
 }
 
 // next is what the cursor of a subscription is to deliver next.
@@ -300,7 +309,8 @@ func (x *expansion) found(j *joining, t *topic, opening func() channel.Opening) 
 	current := s.shard.holds(t)
 	switch {
 	case s.state != stateOpen || j.pattern.ended:
-	case !current || j.filter != j.pattern.frame.Filter: // the last of its subscribers has left meanwhile, or there is another filter
+	case !current || j.filter != j.pattern.frame.Filter || s.mayOpen(j.name) != nil:
+		// The last of its subscribers has left meanwhile, there is another filter, or the session may not have it any more.
 		x.queue = slices.Insert(x.queue, 0, j)
 		x.asked++
 	case s.find(j.name) >= 0: // the client was quicker

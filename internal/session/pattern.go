@@ -65,23 +65,35 @@ func (s *Session) subscribePattern(requestID string, b *wire.Subscribe) {
 		s.fail(requestID, err)
 		return
 	}
+	if err := checkChoice(b); err != nil {
+		s.fail(requestID, err)
+		return
+	}
 	x := s.shard.expansionOf(s)
 	p := x.patterns[b.Channel]
 	known := p != nil
 	if !known {
 		if p, err = x.hold(b.Channel, words); err != nil {
+			x.tidy()
 			s.fail(requestID, err)
 			return
 		}
 	}
+	before := *p
 	p.begin(b)
 	s.inFlight += maxInFlight
 	x.list(words.Expands, func(names []wire.ChannelName, err error) {
 		s.resumeReading(func() {
-			if err != nil {
-				if !known {
-					x.end(p)
-				}
+			switch {
+			case p.ended: // because what has appeared could not be found out
+				s.fail(requestID, wire.Errorf(wire.CodeUnavailable, "pattern %s has ended meanwhile: subscribe it again", p.text))
+				return
+			case err != nil && known:
+				p.frame, p.positions = before.frame, before.positions
+				s.fail(requestID, err)
+				return
+			case err != nil:
+				x.end(p)
 				s.fail(requestID, err)
 				return
 			}
@@ -131,6 +143,9 @@ func (s *Session) unsubscribePattern(requestID string, b *wire.Unsubscribe) {
 
 // end takes a pattern from the session.
 func (x *expansion) end(p *pattern) {
+	if p.ended {
+		return
+	}
 	x.forget(p)
 	for name, h := range x.joined {
 		i := slices.Index(h.by, p)

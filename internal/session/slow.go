@@ -125,7 +125,7 @@ func (s *Session) conflates(t *topic, c *cursor) bool {
 	if !sub.skipping && lag(c.next, t.log.Tail()) > t.slow.MaxLag {
 		sub.skipping = t.log.Indexed(c.next)
 	}
-	return sub.skipping
+	return sub.skipping && t.log.Indexed(c.next)
 }
 
 // skipped takes note of what a cursor passes over that moves to next, and how many that is.
@@ -156,7 +156,7 @@ func (s *Session) conflate(w *writing, sub *subscription) (more bool) {
 	}
 	at, ok := t.log.NextNewest(c.next)
 	if !ok {
-		return false // it is being appended, and the tail has not moved yet
+		return !t.log.Indexed(c.next) // or it is being appended, and the tail has not moved yet
 	}
 	if at-c.next >= channel.PositionEvery || c.next == 1 { // a prev of 0 would be none
 		s.skipTo(t, c, at)

@@ -2,7 +2,7 @@ package session
 
 import (
 	"bytes"
-	"strings"
+	"cmp"
 
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/wire"
@@ -23,8 +23,8 @@ func (s *Session) subscribe(requestID string, b *wire.Subscribe) {
 // follow subscribes whoever was not refused.
 func (s *Session) follow(requestID string, b *wire.Subscribe) {
 	at := s.find(b.Channel)
-	if limit := s.shard.settings.MaxSubscriptions; at < 0 && len(s.subs) >= limit {
-		s.fail(requestID, wire.Errorf(wire.CodeResourceExhausted, "this session has %d subscriptions, which is its limit: unsubscribe from another channel first", limit))
+	if err := cmp.Or(checkChoice(b), s.mayOpen(b.Channel)); err != nil {
+		s.fail(requestID, err)
 		return
 	}
 	if s.shard.topics[b.Channel] == nil && s.waits(requestID, b) {
@@ -42,7 +42,7 @@ func (s *Session) follow(requestID string, b *wire.Subscribe) {
 		}
 		return
 	}
-	if at >= 0 && b.From.Kind == wire.StartNow && s.subs[at].topic != t { // another filter, from the same place on
+	if at >= 0 && b.From.Kind == wire.StartNow && s.subs[at].differs(t, b) { // something else, from the same place on
 		old := s.subs[at]
 		s.open(requestID, t, t.log.GoOn(old.topic.cursors[old.index].next), b.Info)
 		s.choose(t, b)
@@ -64,7 +64,7 @@ func (s *Session) located(requestID string, t *topic, b *wire.Subscribe, opening
 	sh := s.shard
 	current := sh.holds(t)
 	s.resumeReading(func() {
-		if !current { // the last of its subscribers has left meanwhile
+		if !current || s.mayOpen(t.log.Name()) != nil { // the last of its subscribers has left meanwhile, or a right was lost
 			s.follow(requestID, b)
 			return
 		}
@@ -127,7 +127,6 @@ func (s *Session) start(requestID string, pattern wire.ChannelName, t *topic, op
 // session meanwhile, so that what it asks for next still comes after.
 func (s *Session) waits(requestID string, b *wire.Subscribe) bool {
 	later := ownSubscribe(b)
-	requestID = strings.Clone(requestID)
 	ready := s.shard.settings.Hub.Prepare(s.principal, later.Channel, func() {
 		s.shard.loop.Post(func() { s.fetched(requestID, later) })
 	})
@@ -139,11 +138,17 @@ func (s *Session) waits(requestID string, b *wire.Subscribe) bool {
 
 // ownSubscribe copies what belongs to the decoder.
 func ownSubscribe(b *wire.Subscribe) *wire.Subscribe {
-	own := &wire.Subscribe{Channel: wire.ChannelName(strings.Clone(string(b.Channel))), From: b.From, Filter: strings.Clone(b.Filter)}
-	own.Info = bytes.Clone(b.Info)
-	own.ExcludeSelf, own.Conflate = b.ExcludeSelf, b.Conflate
-	own.From.Epoch = wire.Epoch(strings.Clone(string(b.From.Epoch)))
-	return own
+	own := *b
+	own.Info, own.Positions = bytes.Clone(b.Info), nil
+	return &own
+}
+
+// mayOpen tells what stands against a subscription to a channel, or nil.
+func (s *Session) mayOpen(name wire.ChannelName) error {
+	if limit := s.shard.settings.MaxSubscriptions; s.find(name) < 0 && len(s.subs) >= limit {
+		return wire.Errorf(wire.CodeResourceExhausted, "this session has %d subscriptions, which is its limit: unsubscribe from another channel first", limit)
+	}
+	return s.shard.settings.Hub.MaySubscribe(s.principal, name)
 }
 
 func (s *Session) fetched(requestID string, b *wire.Subscribe) {

@@ -36,6 +36,7 @@ func TestServingProgramIsKilled(t *testing.T) {
 			for n := range inFlight {
 				caller.call(t, fmt.Sprintf("c%d", n), "victim.wait", 2*patience, "null")
 			}
+			eventually(t, "the gateway has all calls", func() bool { return g.metric(t, "magpie_calls_open") == inFlight })
 			eventually(t, "the calls are in hand", func() bool { return victim.calledOf(inFlight) == test.concurrency })
 			checkKilled(t, caller, victim)
 			caller.call(t, "later", "victim.wait", patience, "null")

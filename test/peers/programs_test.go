@@ -169,8 +169,10 @@ func startGateway(t *testing.T, origin string) *gateway {
 
 func (g *gateway) url() string { return "ws://" + g.address + "/ws" }
 
-// goroutines reads how many goroutines the gateway has, on a connection that is gone when the next one comes.
-func (g *gateway) goroutines(t *testing.T) int {
+func (g *gateway) goroutines(t *testing.T) int { return g.metric(t, "go_goroutines") }
+
+// metric reads a number of the gateway's, on a connection that is gone when the next one comes.
+func (g *gateway) metric(t *testing.T, name string) int {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+g.address+"/metrics", nil)
 	if err != nil {
@@ -187,7 +189,7 @@ func (g *gateway) goroutines(t *testing.T) int {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(metrics)) {
-		if value, ok := strings.CutPrefix(line, "go_goroutines "); ok {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
 			n, err := strconv.Atoi(strings.TrimSpace(value))
 			if err != nil {
 				t.Fatal(err)
@@ -195,6 +197,6 @@ func (g *gateway) goroutines(t *testing.T) int {
 			return n
 		}
 	}
-	t.Fatalf("no go_goroutines in the metrics:\n%s", metrics)
+	t.Fatalf("no %s in the metrics:\n%s", name, metrics)
 	return 0
 }

@@ -111,6 +111,38 @@ func TestNodeThatStoodStill(t *testing.T) {
 	})
 }
 
+// A node that cannot take its new lease at once enters when it can.
+func TestNodeThatCannotBeginAnewAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		leases := &MemoryLeases{}
+		r.live(leases, "n1", "a1")
+		frozen := r.live(&stumbling{Leases: leases}, "n2", "b1")
+		pass(time.Minute)
+		frozen.leases.dead.Store(true)
+		pass(time.Minute)
+		frozen.leases.dead.Store(false)
+		pass(time.Minute)
+		told := r.told(roomLog)
+		same(t, "told", told[len(told)-2:], []string{"leave b1", "join b1"})
+		if entered := frozen.entered.Load(); entered != 2 {
+			t.Errorf("the node entered %d times, want 2", entered)
+		}
+	})
+}
+
+// stumbling are leases that are not reached the first time that a node begins anew.
+type stumbling struct {
+	Leases
+	stumbled atomic.Bool
+}
+
+func (s *stumbling) Renew(l Lease, ttl time.Duration) error {
+	if l.Incarnation > 1 && s.stumbled.CompareAndSwap(false, true) {
+		return errDead
+	}
+	return s.Leases.Renew(l, ttl)
+}
+
 // A node that ends in peace releases its lease: its members leave without anybody waiting for its time.
 func TestNodeThatEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {

@@ -15,6 +15,7 @@ import (
 type Node struct {
 	registry *Registry
 	lease    *Lease // guarded by the registry's lock
+	anew     bool   // of Keep alone: the members have not been told to enter once more
 }
 
 // Node returns the part of the node that holds a lease.
@@ -114,9 +115,11 @@ func (n *Node) renew(leases Leases, ttl time.Duration, again func()) {
 	err := leases.Renew(n.Lease(), ttl)
 	if errors.Is(err, ErrLeaseEnded) {
 		n.begin()
-		if err = leases.Renew(n.Lease(), ttl); err == nil {
-			again()
-		}
+		err = leases.Renew(n.Lease(), ttl)
+	}
+	if err == nil && n.anew {
+		n.anew = false
+		again()
 	}
 	if err != nil {
 		n.registry.opts.Logger.Warn("the lease of this node could not be renewed", "error", err)
@@ -129,6 +132,7 @@ func (n *Node) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n.lease = &Lease{n.lease.Node, n.lease.Incarnation + 1}
+	n.anew = true
 }
 
 // Lease returns the lease that the node's members are held by.

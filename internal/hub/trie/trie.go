@@ -100,7 +100,9 @@ func (n *node[V]) remove(pattern string, value V) {
 }
 
 func discount[V comparable](values map[V]int, value V) map[V]int {
-	if values[value]--; values[value] <= 0 {
+	if values[value] > 1 {
+		values[value]--
+	} else {
 		delete(values, value)
 	}
 	if len(values) == 0 {
