@@ -65,6 +65,9 @@ func (r *reopening) revive(joined []wire.ChannelName, known map[wire.ChannelName
 	}
 	for _, name := range joined {
 		add(name, true)
+		if _, heard := r.from[name]; !heard { // the client lost its line before it was told of the channel
+			r.from[name] = wire.Start{Kind: wire.StartOffset}
+		}
 	}
 	for i := range positions {
 		add(positions[i].Channel, len(s.patternsOf(positions[i].Channel)) > 0)
