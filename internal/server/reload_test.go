@@ -69,7 +69,7 @@ func TestReloadChecksTheRightsOfOpenSubscriptions(t *testing.T) {
 	}
 }
 
-func TestReloadEndsWhatAPatternHolds(t *testing.T) {
+func TestReloadEndsWhatAPatternHoldsAndBringsItBack(t *testing.T) {
 	const rooms = closed + "namespaces:\n- {name: room, pattern: room.a, subscribe: everybody}\n"
 	r := start(t, rooms)
 	r.publish(t, "room.a", 1)
@@ -93,6 +93,13 @@ func TestReloadEndsWhatAPatternHolds(t *testing.T) {
 		t.Errorf("got %+v", f)
 	}
 	r.become(t, rooms)
+	if f := c.read(); f.Type != "subscribed" || f.Channel != "room.a" || f.Pattern != "room.*" || f.Position.Offset != 2 {
+		t.Errorf("when the right is there again: %+v", f)
+	}
+	r.publish(t, "room.a", 3)
+	if f := c.read(); f.Type != "message" || f.Channel != "room.a" || f.Offset != 3 {
+		t.Errorf("got %+v", f)
+	}
 	c.write(`{"type":"unsubscribe","requestId":"u","channel":"room.*"}`)
 	if f := c.read(); f.Type != "unsubscribed" || f.Channel != "room.*" {
 		t.Errorf("got %+v", f)

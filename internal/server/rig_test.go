@@ -180,6 +180,7 @@ type frame struct {
 	Type         string
 	RequestID    string
 	Channel      string
+	Pattern      string
 	UserID       string
 	SessionID    string
 	ResumeToken  string

@@ -77,6 +77,11 @@ func (p *pattern) appeared(name wire.ChannelName) *joining {
 	return &joining{name: name, from: wire.Start{Kind: wire.StartOffset}, pattern: p}
 }
 
+// present is how the pattern comes to hold a channel that there has been before: from where its client wanted such to begin.
+func (p *pattern) present(name wire.ChannelName) *joining {
+	return &joining{name: name, from: p.frame.From, pattern: p}
+}
+
 // list finds out which of the channels there are that the session may subscribe. covers is called on another goroutine, done
 // on the loop.
 func (x *expansion) list(covers func(wire.ChannelName) bool, done func(names []wire.ChannelName, err error)) {
@@ -108,7 +113,7 @@ func (x *expansion) listed(p *pattern, names []wire.ChannelName) {
 	}
 	for _, name := range names {
 		if _, given := p.positions[name]; !given {
-			x.queue = append(x.queue, &joining{name: name, from: p.frame.From, pattern: p})
+			x.queue = append(x.queue, p.present(name))
 		}
 	}
 	p.positions = nil

@@ -31,7 +31,10 @@ func Renew(ctx context.Context, shards []*Shard, r Renewal) (Renewed, error) {
 		}
 		sh.renewAllPresence()
 		v := &renewing{renewal: r}
-		t := &tour{ctx: context.WithoutCancel(ctx), shard: sh, visit: v.visit, end: func() { answer(v.done) }}
+		t := &tour{ctx: context.WithoutCancel(ctx), shard: sh, visit: v.visit, end: func() {
+			answer(v.done)
+			sh.lookAgain(context.WithoutCancel(ctx))
+		}}
 		t.goOn()
 	})
 	var all Renewed
@@ -71,6 +74,20 @@ func (v *renewing) visit(s *Session) (cost int, _ bool) {
 		cost += ended * steerCost
 	}
 	return cost, false
+}
+
+// lookAgain has the patterns of all sessions take up the channels that these may have only now: one session at a time, since
+// each has to look at all channels, and nobody waits for it.
+func (sh *Shard) lookAgain(ctx context.Context) {
+	t := &tour{ctx: ctx, shard: sh, end: func() {}}
+	t.visit = func(s *Session) (cost int, rest bool) {
+		x := sh.expansions[s.slot]
+		if rest = x != nil; rest {
+			x.lookAgain((*pattern).present, func() { sh.loop.Post(t.pass) })
+		}
+		return 0, rest
+	}
+	t.goOn()
 }
 
 // checkRights ends the subscriptions to which the session has no right any more, and returns how many these were.

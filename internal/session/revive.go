@@ -127,8 +127,17 @@ func (s *Session) restart(t *topic, opening channel.Opening) {
 
 // catchUp looks for the channels that have appeared while a resumed session had no line.
 func (s *Session) catchUp() {
-	x := s.shard.expansions[s.slot]
-	if x == nil || s.state != stateOpen {
+	if x := s.shard.expansions[s.slot]; x != nil {
+		x.lookAgain((*pattern).appeared, func() {})
+	}
+}
+
+// lookAgain has the patterns of a session take up the channels that there are and that they do not have yet, and then goes on
+// with what comes after.
+func (x *expansion) lookAgain(begin func(*pattern, wire.ChannelName) *joining, after func()) {
+	s := x.session
+	if s.state != stateOpen {
+		after()
 		return
 	}
 	var sought trie.Trie[*pattern]
@@ -140,11 +149,12 @@ func (s *Session) catchUp() {
 		return found
 	}
 	x.list(covers, func(names []wire.ChannelName, err error) {
+		defer after()
 		if s.state != stateOpen {
 			return
 		}
 		for _, name := range names {
-			sought.Match(name, func(p *pattern) { x.queue = append(x.queue, p.appeared(name)) })
+			sought.Match(name, func(p *pattern) { x.queue = append(x.queue, begin(p, name)) })
 		}
 		if err != nil {
 			x.lost(err)
