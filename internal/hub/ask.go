@@ -52,7 +52,7 @@ func (h *Hub) ask(ctx context.Context, by *auth.Principal, c *wire.Call, parts f
 			}
 			return a.reply, a.err
 		case <-over.Done():
-			if ctx.Err() == nil && x.Expire(nil) {
+			if ctx.Err() != context.Canceled && x.Expire(nil) {
 				<-a.done
 				return a.reply, a.err
 			}

@@ -47,6 +47,7 @@ type Exchange struct {
 	Naming bool
 	Asked  wire.SessionID
 
+	failed  bool       // no callee gave the answer; whoever gives it
 	kept    bool       // the payload is the exchange's own; whoever has the exchange in hand
 	mu      sync.Mutex // guards the fields below
 	callee  Callee     // nil until somebody has the call in hand
@@ -133,6 +134,7 @@ func (x *Exchange) Credit(from Home, count int64) {
 // Fail answers in place of a callee.
 func (x *Exchange) Fail(from Home, err error) {
 	x.end()
+	x.failed = true
 	x.Back.Answer(from, x, nil, err)
 }
 

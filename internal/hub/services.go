@@ -82,22 +82,31 @@ func (a *services) register(method string, server Server, concurrency int) *Regi
 	return r
 }
 
-// place gives a call to the server that has the fewest in flight, or has it wait.
+// place gives a call to the server that has the fewest in flight, or has it wait: also when others do, and a server has
+// just become free, which is theirs.
 func (s *service) place(x *Exchange) error {
 	s.mu.Lock()
-	if s.closed {
+	switch {
+	case s.closed:
 		s.mu.Unlock()
 		return errNobody(s.method)
+	case len(s.free) > 0 && len(s.queue) == 0:
+		r := s.free[0]
+		s.give(r)
+		s.mu.Unlock()
+		r.server.Ask(x.From, x, r)
+		return nil
 	}
-	if len(s.free) == 0 {
-		defer s.mu.Unlock()
-		return s.enqueue(x)
+	err := s.enqueue(x)
+	var r *Registration
+	if len(s.free) > 0 {
+		r = s.free[0]
 	}
-	r := s.free[0]
-	s.give(r)
 	s.mu.Unlock()
-	r.server.Ask(x.From, x, r)
-	return nil
+	if r != nil {
+		s.feed(x.From, r)
+	}
+	return err
 }
 
 // give counts a call in; s.mu is held.
@@ -199,6 +208,36 @@ func (r *Registration) Release(from Home) {
 	}
 }
 
+// Return gives a call back that the server cannot take after all, which it has not told anybody of: another one takes it,
+// or it waits, before all others.
+func (r *Registration) Return(from Home, x *Exchange) {
+	s := r.service
+	x.Keep()
+	s.mu.Lock()
+	r.inFlight--
+	s.settle(r)
+	var next *Registration
+	var err error
+	switch {
+	case s.closed:
+		err = errLast(s.method)
+	case x.queued(s):
+		s.all.waitingBytes.Add(int64(len(x.Payload.Bytes)))
+		s.waiting++
+		s.queue = slices.Insert(s.queue, 0, x)
+		if len(s.free) > 0 {
+			next = s.free[0]
+		}
+	}
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		x.Fail(from, err)
+	case next != nil:
+		s.feed(from, next)
+	}
+}
+
 // SetConcurrency changes how many calls the server takes at a time. What it has in hand goes on.
 func (r *Registration) SetConcurrency(from Home, concurrency int) {
 	r.change(from, func() { r.concurrency = concurrency })
@@ -239,8 +278,12 @@ func (r *Registration) Close(from Home) {
 	s.mu.Unlock()
 	s.all.mu.Unlock()
 	for _, x := range stranded {
-		x.Fail(from, wire.Errorf(wire.CodeUnavailable, "the last who served the method %q has gone", s.method))
+		x.Fail(from, errLast(s.method))
 	}
+}
+
+func errLast(method string) error {
+	return wire.Errorf(wire.CodeUnavailable, "the last who served the method %q has gone", method)
 }
 
 func errNobody(method string) error {

@@ -117,7 +117,7 @@ func (r *race) choose(from Home, child *Exchange) bool {
 
 // Answer passes on what decides. That a session does not know the method, or has gone, says nothing of the others.
 func (r *race) Answer(from Home, child *Exchange, reply *wire.Reply, err error) {
-	if err == nil || !undecided(err) {
+	if err == nil || !child.failed && wire.AsError(err).Code != wire.CodeUnimplemented {
 		if r.choose(from, child) && r.finish() {
 			r.x.Back.Answer(from, r.x, reply, err)
 		}
@@ -125,7 +125,7 @@ func (r *race) Answer(from Home, child *Exchange, reply *wire.Reply, err error) 
 	}
 	r.mu.Lock()
 	r.open--
-	if r.best == nil || wire.AsError(r.best).Code == wire.CodeUnimplemented {
+	if r.best == nil || r.chosen == child || wire.AsError(r.best).Code == wire.CodeUnimplemented {
 		r.best = err
 	}
 	best := r.best
@@ -143,15 +143,6 @@ func (s *several) finish() bool {
 	first := !s.done
 	s.done = true
 	return first
-}
-
-// undecided reports whether an error of one session leaves the answer to the others.
-func undecided(err error) bool {
-	switch wire.AsError(err).Code { //nolint:exhaustive // all others are answers
-	case wire.CodeUnimplemented, wire.CodeUnavailable, wire.CodeNotFound, wire.CodeResourceExhausted:
-		return true
-	}
-	return false
 }
 
 // maxAnswerBytes bounds the payloads of gathered answers, so that the reply fits into what may wait for one slow client.

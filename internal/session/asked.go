@@ -18,6 +18,7 @@ type asked struct {
 	by         *hub.Registration // nil when the call was directed at the session
 	number     uint64            // names the call on this shard
 	prev, next *asked            // of the same session
+	owed       int64             // credit that it was not told of yet, because its client reads too slowly
 	ended      bool
 }
 
@@ -25,8 +26,20 @@ type asked struct {
 func (v *serving) take(x *hub.Exchange, r *hub.Registration) {
 	s := v.session
 	sh := s.shard
+	if s.waiting() > s.maxOutbox() && !s.blocked {
+		s.flush() // what is read at once does not make the client a slow one
+	}
 	left := time.Until(x.Deadline).Milliseconds()
 	a := &asked{serving: v, exchange: x, by: r}
+	if r != nil && left > 0 && (v.methods[x.Method] != r || s.waiting() > s.maxOutbox()) {
+		if v.methods[x.Method] == r {
+			v.setFull(true)
+			r.SetFull(sh, true)
+		}
+		sh.pumpLater(s)
+		r.Return(sh, x)
+		return
+	}
 	if err := v.cannotTake(left, x); err != nil {
 		a.release()
 		x.Fail(sh, err)
@@ -190,7 +203,22 @@ func (a *asked) credited(count int64) {
 	if a.ended || count == 0 {
 		return
 	}
-	s := a.serving.session
+	v := a.serving
+	s := v.session
+	if s.waiting() > s.maxOutbox() { // a client that sends parts and reads no credit must not fill its line with that
+		a.owed += count
+		v.setFull(true)
+		return
+	}
 	s.send(&wire.Frame{RequestID: a.requestID(), Body: &wire.Credit{Count: count}})
 	s.shard.pumpLater(s)
+}
+
+// payCredit tells the client of the credit that it is owed.
+func (v *serving) payCredit() {
+	for a := v.first; a != nil && !v.full; a = a.next {
+		owed := a.owed
+		a.owed = 0
+		a.credited(owed)
+	}
 }

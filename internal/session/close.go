@@ -39,6 +39,7 @@ func (s *Session) depart(reason string) {
 		return
 	}
 	s.state = stateLeaving
+	s.withdrawAll()
 	s.dropCalls()
 	s.dropServing()
 	s.offline()

@@ -105,8 +105,14 @@ func (s *Session) hold() {
 		s.heard = s.shard.now() // until now it was not listened to
 		s.line.SetReading(true)
 		s.releaseParts()
-		if v := s.shard.serving[s.slot]; v != nil {
+	}
+	if len(s.shard.serving) == 0 || s.waiting() > s.maxOutbox()/2 {
+		return
+	}
+	if v := s.shard.serving[s.slot]; v != nil {
+		if v.full {
 			v.setFull(false)
+			v.payCredit()
 		}
 	}
 }

@@ -90,7 +90,20 @@ func (v *serving) setFull(full bool) {
 	}
 	v.full = full
 	for _, r := range v.methods {
-		r.SetFull(v.session.shard, full)
+		if v.full == full { // what it takes meanwhile may fill it again
+			r.SetFull(v.session.shard, full)
+		}
+	}
+}
+
+// withdrawAll has no more calls brought to the session, before those in hand are released: others would take their place.
+func (s *Session) withdrawAll() {
+	if v := s.shard.serving[s.slot]; v != nil {
+		methods := v.methods
+		v.methods = nil
+		for _, r := range methods {
+			r.Close(s.shard)
+		}
 	}
 }
 
@@ -101,13 +114,9 @@ func (s *Session) dropServing() {
 		return
 	}
 	delete(s.shard.serving, s.slot)
-	for _, r := range v.methods {
-		r.Close(s.shard) // before the calls in hand are released, or others would take their place
-	}
-	v.methods = nil
 	for a := v.first; a != nil; a = v.first {
 		a.end()
 		a.release()
-		a.exchange.Back.Answer(s.shard, a.exchange, nil, errGone(a.exchange.Method))
+		a.exchange.Fail(s.shard, errGone(a.exchange.Method))
 	}
 }
