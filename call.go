@@ -102,7 +102,14 @@ func (g *Gateway) Call(ctx context.Context, to Target, method string, arg any, o
 	if c.Payload, err = resultPayload(arg); err != nil {
 		return nil, err
 	}
-	for _, text := range []string{method, to.to, to.device} {
+	texts := []string{method, to.to, to.device}
+	for key, value := range opts.Meta {
+		texts = append(texts, key, value)
+	}
+	if c.Payload.Kind == wire.PayloadText {
+		texts = append(texts, string(c.Payload.Bytes))
+	}
+	for _, text := range texts {
 		if !utf8.ValidString(text) {
 			return nil, wire.Errorf(wire.CodeInvalidArgument, "%q is not valid UTF-8", shorten(text))
 		}

@@ -89,6 +89,9 @@ func tellReload(env environment, line *lineFlags, answer *magpiev1.ReloadRespons
 	if n := answer.GetUnsubscribed(); n > 0 {
 		say(env, "subscriptions ended, because the right to them is missing now: %d", n)
 	}
+	if n := answer.GetUnserved(); n > 0 {
+		say(env, "methods not served any more, because the right to is missing now: %d", n)
+	}
 	if n := answer.GetDisconnected(); n > 0 {
 		say(env, "sessions ended, because their API key is gone: %d", n)
 	}

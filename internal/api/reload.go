@@ -12,6 +12,7 @@ import (
 type Reloaded struct {
 	Changes      []config.Change
 	Unsubscribed int // subscriptions that were ended, because the right is missing now
+	Unserved     int // methods that sessions have no right to serve any more
 	Disconnected int // sessions that were ended, because their credential is gone
 }
 
@@ -24,7 +25,9 @@ func (s *service) reload(ctx context.Context, _ *magpiev1.ReloadRequest) (*magpi
 	if err != nil {
 		return nil, err
 	}
-	answer := &magpiev1.ReloadResponse{Unsubscribed: int64(done.Unsubscribed), Disconnected: int64(done.Disconnected)}
+	answer := &magpiev1.ReloadResponse{
+		Unsubscribed: int64(done.Unsubscribed), Unserved: int64(done.Unserved), Disconnected: int64(done.Disconnected),
+	}
 	for _, c := range done.Changes {
 		answer.Changes = append(answer.Changes, &magpiev1.ConfigChange{Key: c.Key, Before: c.Before, After: c.After, Applied: c.Live})
 	}

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 func (h *Hub) Ask(ctx context.Context, by *auth.Principal, c *wire.Call, parts func(wire.Payload)) (*wire.Reply, error) {
 	if deadline, ok := ctx.Deadline(); ok && c.TimeoutMs == 0 {
 		c.TimeoutMs = max(time.Until(deadline).Milliseconds(), 1)
+	}
+	if n, limit := len(c.Payload.Bytes), h.opts.MaxMessage; n > limit {
+		return nil, wire.Errorf(wire.CodeInvalidArgument, "the argument of %q has %d bytes: this gateway takes at most %d", c.Method, n, limit)
 	}
 	payload, answered, err := h.CallNow(by, c)
 	if answered {
@@ -52,12 +56,12 @@ func (h *Hub) ask(ctx context.Context, by *auth.Principal, c *wire.Call, parts f
 			}
 			return a.reply, a.err
 		case <-over.Done():
-			if ctx.Err() != context.Canceled && x.Expire(nil) {
+			if !errors.Is(ctx.Err(), context.Canceled) && x.Expire(nil) {
 				<-a.done
 				return a.reply, a.err
 			}
 			x.Cancel(nil)
-			if ctx.Err() == context.Canceled {
+			if errors.Is(ctx.Err(), context.Canceled) {
 				return nil, wire.Errorf(wire.CodeCanceled, "the call of %q was canceled", c.Method)
 			}
 			return nil, ended(over, c.Method)
@@ -93,7 +97,7 @@ func (a *asking) Part(from Home, x *Exchange, part wire.Payload) {
 func (a *asking) Answer(_ Home, _ *Exchange, reply *wire.Reply, err error) {
 	a.once.Do(func() {
 		if err == nil {
-			a.reply = &wire.Reply{Meta: reply.Meta, Asked: reply.Asked, Answers: reply.Answers, Payload: reply.Payload.Clone()}
+			a.reply = reply.Clone()
 		}
 		a.err = err
 		close(a.done)

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/magpie-bridge/magpie/internal/auth"
@@ -122,8 +123,10 @@ func (h *Hub) serve(x *Exchange) error {
 	if handler, ok := h.handlers.Load(x.Method); ok {
 		return h.run(x, handler.(Handler))
 	}
-	if s := h.services.find(x.Method); s != nil {
-		return s.place(x)
+	for s := h.services.find(x.Method); s != nil; s = h.services.find(x.Method) {
+		if err := s.place(x); !errors.Is(err, errClosed) {
+			return err
+		}
 	}
 	return wire.Errorf(wire.CodeNotFound, "nobody serves the method %q: the gateway itself serves magpie.echo", x.Method)
 }

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -74,6 +75,7 @@ type handling struct {
 	x        *Exchange
 	cancel   context.CancelFunc
 	credit   credit
+	job      job
 	answered atomic.Bool
 }
 
@@ -89,12 +91,12 @@ func (h *Hub) run(x *Exchange, handler Handler) error {
 		c.credit.add(given)
 	}
 	in := &Incoming{Method: x.Method, Caller: x.Caller, Session: x.Session, Meta: x.Meta, Payload: x.Payload, Progress: c.progress}
-	err := h.calls.do(func() {
+	c.job = job{size: len(x.Payload.Bytes), run: func() {
 		defer cancel()
 		payload, err := h.invoke(ctx, handler, in)
 		c.answer(payload, err)
-	})
-	if err != nil {
+	}}
+	if err := h.calls.put(&c.job); err != nil {
 		cancel()
 		return err
 	}
@@ -111,15 +113,19 @@ func (c *handling) answer(payload wire.Payload, err error) {
 	c.x.Back.Answer(nil, c.x, &wire.Reply{Payload: payload}, err)
 }
 
-// expired answers in place of a handler that goes on though its context has ended.
+// expired answers in place of a handler that goes on though its context has ended, or that has not begun.
 func (c *handling) expired(ctx context.Context) {
 	if !c.answered.Swap(true) {
+		c.hub.calls.withdraw(&c.job)
 		c.x.Back.Answer(nil, c.x, nil, ended(ctx, c.x.Method))
 	}
 }
 
 // progress sends a part of the result; it is called by the handler.
 func (c *handling) progress(ctx context.Context, part wire.Payload) error {
+	if err := c.hub.checkResult(c.x.Method, part); err != nil {
+		return err
+	}
 	if err := c.credit.take(ctx); err != nil {
 		return err
 	}
@@ -160,10 +166,21 @@ func (h *Hub) invoke(ctx context.Context, handler Handler, in *Incoming) (payloa
 
 func (h *Hub) failure(in *Incoming, err error) error {
 	if failure, ok := errors.AsType[*wire.Error](err); ok {
-		return failure
+		return h.fit(in, failure.Known())
 	}
 	h.log.Error("a handler failed", slog.String("method", in.Method), slog.Any("error", err))
 	return wire.Errorf(wire.CodeInternal, "the handler of %q failed", in.Method)
+}
+
+// fit leaves out of a handler's error what must not reach a client.
+func (h *Hub) fit(in *Incoming, e *wire.Error) error {
+	if len(e.Details) == 0 || len(e.Details) <= h.opts.MaxMessage && json.Valid(e.Details) {
+		return e
+	}
+	h.log.Error("the details of a handler's error are no JSON, or too large, and are left out", "method", in.Method, "bytes", len(e.Details))
+	bare := *e
+	bare.Details = nil
+	return &bare
 }
 
 // ended is the answer to a call whose context has ended before it did.

@@ -3,6 +3,7 @@ package hub
 import (
 	"cmp"
 	"container/heap"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -89,7 +90,7 @@ func (s *service) place(x *Exchange) error {
 	switch {
 	case s.closed:
 		s.mu.Unlock()
-		return errNobody(s.method)
+		return errClosed
 	case len(s.free) > 0 && len(s.queue) == 0:
 		r := s.free[0]
 		s.give(r)
@@ -209,7 +210,7 @@ func (r *Registration) Release(from Home) {
 }
 
 // Return gives a call back that the server cannot take after all, which it has not told anybody of: another one takes it,
-// or it waits, before all others.
+// or it waits, before all others. It was let in before, so the bounds of what waits do not hold for it.
 func (r *Registration) Return(from Home, x *Exchange) {
 	s := r.service
 	x.Keep()
@@ -286,9 +287,8 @@ func errLast(method string) error {
 	return wire.Errorf(wire.CodeUnavailable, "the last who served the method %q has gone", method)
 }
 
-func errNobody(method string) error {
-	return wire.Errorf(wire.CodeNotFound, "nobody serves the method %q now", method)
-}
+// errClosed tells that the last server has gone since the service was found: there may be another by that name.
+var errClosed = errors.New("hub: the service is closed")
 
 // ServiceInfo tells how a method stands that sessions serve.
 type ServiceInfo struct {

@@ -1,10 +1,17 @@
 package hub
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
+
+// job is something that is to be run.
+type job struct {
+	run  func()
+	size int // bytes that it holds
+}
 
 // workers runs handlers on a bounded number of goroutines, which exist only while there is something to run. Jobs are begun
 // in the order in which they came. Safe for concurrent use.
@@ -14,7 +21,8 @@ type workers struct {
 
 	mu      sync.Mutex // guards the fields below
 	changed *sync.Cond // of mu: running has fallen to 0
-	queue   []func()
+	queue   []*job
+	held    int // bytes, by the queue
 	running int
 }
 
@@ -24,15 +32,19 @@ func newWorkers(most, waiting int) *workers {
 	return w
 }
 
-// do has a job run.
-func (w *workers) do(job func()) error {
+// do has something run that holds nothing to speak of, and that nobody takes back.
+func (w *workers) do(run func()) error { return w.put(&job{run: run}) }
+
+// put has a job run.
+func (w *workers) put(j *job) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.running == w.most && len(w.queue) >= w.waiting {
+	if w.running == w.most && (len(w.queue) >= w.waiting || w.held+j.size > maxWaitingBytes) {
 		return wire.Errorf(wire.CodeResourceExhausted,
-			"the gateway runs %d calls, and %d more wait for their turn: call again in a while", w.most, w.waiting)
+			"the gateway runs %d calls, and %d more wait for their turn: call again in a while", w.most, len(w.queue))
 	}
-	w.queue = append(w.queue, job)
+	w.queue = append(w.queue, j)
+	w.held += j.size
 	if w.running < w.most {
 		w.running++
 		go w.run()
@@ -40,17 +52,28 @@ func (w *workers) do(job func()) error {
 	return nil
 }
 
+// withdraw takes a job back that waits.
+func (w *workers) withdraw(j *job) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if at := slices.Index(w.queue, j); at >= 0 {
+		w.queue = slices.Delete(w.queue, at, at+1)
+		w.held -= j.size
+	}
+}
+
 func (w *workers) run() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.queue) > 0 {
-		job := w.queue[0]
+		next := w.queue[0]
+		w.held -= next.size
 		w.queue[0] = nil
 		if w.queue = w.queue[1:]; len(w.queue) == 0 {
 			w.queue = nil
 		}
 		w.mu.Unlock()
-		job()
+		next.run()
 		w.mu.Lock()
 	}
 	if w.running--; w.running == 0 {

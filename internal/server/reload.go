@@ -58,7 +58,7 @@ func (g *Gateway) Reload(ctx context.Context) (*api.Reloaded, error) {
 	if err != nil {
 		g.log.Warn("the loops still check the rights of open subscriptions", "error", err)
 	}
-	done.Unsubscribed, done.Disconnected = renewed.Unsubscribed, renewed.Disconnected
+	done.Unsubscribed, done.Unserved, done.Disconnected = renewed.Unsubscribed, renewed.Unserved, renewed.Disconnected
 	g.tell(done)
 	return done, nil
 }
@@ -110,6 +110,6 @@ func (g *Gateway) tell(done *api.Reloaded) {
 		g.log.Info("a setting has changed, and is in use", "key", c.Key, "before", c.Before, "after", c.After)
 	}
 	g.log.Info("the configuration was read again", "changes", len(done.Changes), "needRestart", restart,
-		"unsubscribed", done.Unsubscribed, "disconnected", done.Disconnected)
+		"unsubscribed", done.Unsubscribed, "unserved", done.Unserved, "disconnected", done.Disconnected)
 	g.system.configured(done)
 }

@@ -280,7 +280,7 @@ func TestReloadByTheServerAPI(t *testing.T) {
 	changed := closed + "limits: {connections: 7, handshakes: 9}\n"
 	r.file.Store(&changed)
 	answer := r.tell(t, operator(t), "Reload", `{}`)
-	want := `map[changes:[map[after:7 applied:true before:100000 key:limits.connections] map[after:9 applied:false before:1024 key:limits.handshakes]] disconnected:0 unsubscribed:0]`
+	want := `map[changes:[map[after:7 applied:true before:100000 key:limits.connections] map[after:9 applied:false before:1024 key:limits.handshakes]] disconnected:0 unserved:0 unsubscribed:0]`
 	if got := fmt.Sprint(answer); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -68,6 +68,7 @@ type configMessage struct {
 	Timestamp    int64           `json:"timestamp"`
 	Changes      []changeMessage `json:"changes"`
 	Unsubscribed int             `json:"unsubscribed"`
+	Unserved     int             `json:"unserved"`
 	Disconnected int             `json:"disconnected"`
 }
 
@@ -150,7 +151,7 @@ func (s *system) configured(done *api.Reloaded) {
 	}
 	m := configMessage{
 		NodeID: s.nodeID(), Timestamp: time.Now().UnixMilli(), Changes: make([]changeMessage, len(done.Changes)),
-		Unsubscribed: done.Unsubscribed, Disconnected: done.Disconnected,
+		Unsubscribed: done.Unsubscribed, Unserved: done.Unserved, Disconnected: done.Disconnected,
 	}
 	for i, c := range done.Changes {
 		m.Changes[i] = changeMessage{c.Key, c.Before, c.After, c.Live}

@@ -84,7 +84,7 @@ func (v *serving) takeDirect(x *hub.Exchange) {
 func (v *serving) cannotTake(left int64, x *hub.Exchange) error {
 	switch s := v.session; {
 	case !s.Open():
-		return errGone(x.Method)
+		return errLeft(x.Method)
 	case left <= 0:
 		return wire.Errorf(wire.CodeDeadlineExceeded, "the call of %q waited longer than it may", x.Method)
 	case s.waiting() > s.maxOutbox():
@@ -95,6 +95,10 @@ func (v *serving) cannotTake(left int64, x *hub.Exchange) error {
 
 func errGone(method string) error {
 	return wire.Errorf(wire.CodeUnavailable, "the peer that had the call of %q in hand has gone: it may have been carried out", method)
+}
+
+func errLeft(method string) error {
+	return wire.Errorf(wire.CodeUnavailable, "the peer that was to answer the call of %q has gone before it was told", method)
 }
 
 // askedPrefix begins the requestIds of the gateway's calls.
@@ -161,11 +165,13 @@ func (a *asked) end() {
 
 // release makes room for another call.
 func (a *asked) release() {
+	v := a.serving
 	if a.by != nil {
-		a.by.Release(a.serving.session.shard)
-		return
+		a.by.Release(v.session.shard)
+	} else {
+		v.direct--
 	}
-	a.serving.direct--
+	v.tidy()
 }
 
 // Cancel tells the client that nobody waits any more.

@@ -94,7 +94,7 @@ func (c *openCall) Answer(from hub.Home, _ *hub.Exchange, reply *wire.Reply, err
 		return
 	}
 	if err == nil {
-		reply = &wire.Reply{Meta: reply.Meta, Asked: reply.Asked, Answers: reply.Answers, Payload: reply.Payload.Clone()}
+		reply = reply.Clone()
 	}
 	sh.loop.Post(func() { c.finish(reply, err) })
 }
@@ -115,6 +115,10 @@ func (c *openCall) finish(reply *wire.Reply, err error) {
 	if c.ended {
 		return
 	}
+	if err == nil && s.waiting() > s.maxOutbox() && s.shard.settings.Budget.Spent() {
+		err = errUnread(c.exchange.Method)
+		c.dropParts()
+	}
 	c.sendParts(len(c.parts.held)) // they come before the reply, whether there is room or not
 	c.end()
 	s.shard.settings.Hub.Answered(err)
@@ -124,6 +128,13 @@ func (c *openCall) finish(reply *wire.Reply, err error) {
 		s.send(&wire.Frame{RequestID: c.requestID, Body: reply})
 	}
 	s.shard.pumpLater(s)
+}
+
+// errUnread is the answer to a caller that could not be given the result.
+func errUnread(method string) error {
+	err := wire.Errorf(wire.CodeResourceExhausted, "the call of %q was carried out, and its result is lost: its caller does not read, and the gateway's memory is spent", method)
+	err.Retryable = false
+	return err
 }
 
 // end takes the call from those under way.

@@ -36,9 +36,12 @@ func TestThatALossWouldBeSeen(t *testing.T) {
 		"an engine that is blind": func(e engine.Engine) engine.Engine { return &blind{Memory: e.(*engine.Memory)} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := raceOfPatterns(t, wrap); err == nil {
-				t.Error("nothing was noticed")
+			for range 20 { // a race may end before it has begun
+				if raceOfPatterns(t, wrap) != nil {
+					return
+				}
 			}
+			t.Error("nothing was noticed")
 		})
 	}
 }

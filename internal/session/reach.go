@@ -105,7 +105,7 @@ func (l lines) bring(x *hub.Exchange, at keep.Place, is func(*Session) bool) {
 	}
 	x.Keep()
 	if !sh.loop.Post(arrive) {
-		x.Fail(x.From, errGone(x.Method))
+		x.Fail(x.From, errLeft(x.Method))
 	}
 }
 
@@ -149,10 +149,10 @@ type member struct {
 	at        keep.Place
 }
 
-// members returns who has subscribed a channel on this loop, and how many they are. More than may be asked are not named.
+// members returns who else has subscribed a channel on this loop, and how many they are. More than may be asked are not named.
 func (sh *Shard) members(name wire.ChannelName, but wire.SessionID) (all []member, count int) {
 	sh.views(name, func(t *topic) { count += len(t.cursors) })
-	if count > wire.MaxAnswers {
+	if count > wire.MaxAnswers+1 { // one of them may be left out
 		return nil, count
 	}
 	sh.views(name, func(t *topic) {

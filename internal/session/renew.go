@@ -17,6 +17,7 @@ type Renewal struct {
 // Renewed is what became of the sessions.
 type Renewed struct {
 	Unsubscribed int // subscriptions that were ended, because the right is missing now
+	Unserved     int // methods that sessions have no right to serve any more
 	Disconnected int // sessions that were ended, because their credential is gone
 }
 
@@ -40,6 +41,7 @@ func Renew(ctx context.Context, shards []*Shard, r Renewal) (Renewed, error) {
 	var all Renewed
 	for _, a := range answers {
 		all.Unsubscribed += a.Unsubscribed
+		all.Unserved += a.Unserved
 		all.Disconnected += a.Disconnected
 	}
 	return all, err
@@ -69,6 +71,7 @@ func (v *renewing) visit(s *Session) (cost int, _ bool) {
 	}
 	cost = len(s.subs)
 	s.renewMembership()
+	v.done.Unserved += s.checkServing()
 	if ended := s.checkRights(); ended > 0 {
 		v.done.Unsubscribed += ended
 		cost += ended * steerCost

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/hub"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -37,7 +38,7 @@ func (v *serving) Ask(from hub.Home, x *hub.Exchange, r *hub.Registration) {
 	x.Keep()
 	if !sh.loop.Post(func() { v.take(x, r) }) {
 		r.Release(from)
-		x.Fail(from, errGone(x.Method))
+		x.Fail(from, errLeft(x.Method))
 	}
 }
 
@@ -80,7 +81,40 @@ func (s *Session) withdraw(requestID string, b *wire.Unserve) {
 	r := v.methods[b.Method]
 	delete(v.methods, b.Method)
 	r.Close(s.shard)
+	v.tidy()
 	s.send(&wire.Frame{RequestID: requestID, Body: &wire.Unserved{Method: b.Method}})
+}
+
+// checkServing ends the serving of what the session has no right to serve any more, and returns how many methods these were.
+func (s *Session) checkServing() (ended int) {
+	v := s.shard.serving[s.slot]
+	if v == nil {
+		return 0
+	}
+	for method, r := range v.methods {
+		err := s.principal.May(auth.Serve, wire.ChannelName(method))
+		if err == nil {
+			continue
+		}
+		delete(v.methods, method)
+		r.Close(s.shard)
+		e := wire.AsError(err)
+		s.send(&wire.Frame{Body: &wire.Unserved{Method: method, Code: e.Code, Reason: e.Message}})
+		ended++
+	}
+	if ended > 0 {
+		v.tidy()
+		s.Flush()
+	}
+	return ended
+}
+
+// tidy forgets what the session has of serving when that is nothing.
+func (v *serving) tidy() {
+	s := v.session
+	if len(v.methods) == 0 && v.first == nil && v.direct == 0 && s.shard.serving[s.slot] == v {
+		delete(s.shard.serving, s.slot)
+	}
 }
 
 // setFull has the session given no more calls, or again.

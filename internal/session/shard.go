@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,6 +97,7 @@ func NewShard(settings Settings, loop Loop, index int) *Shard {
 		sifted:   make(map[sifting]*topic),
 		calls:    make(map[uint32]*openCall),
 		asked:    make(map[uint64]*asked),
+		asking:   rand.Uint64() >> 24, //nolint:gosec // no secret: another shard, or run of the gateway, has other names for its calls
 		serving:  make(map[uint32]*serving),
 	}
 	sh.began = sh.settings.Now()

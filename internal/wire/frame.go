@@ -315,6 +315,13 @@ type Reply struct {
 	Payload Payload
 }
 
+// Clone copies what belongs to a decoder; the answers are no decoder's.
+func (r *Reply) Clone() *Reply {
+	own := *r
+	own.Payload = r.Payload.Clone()
+	return &own
+}
+
 // Answer is what one of several peers made of a call.
 type Answer struct {
 	UserID    string

@@ -1783,8 +1783,10 @@ type ReloadResponse struct {
 	Changes []*ConfigChange        `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
 	// The subscriptions that were ended because the right to them is missing now, and the sessions that were ended because their
 	// API key is gone.
-	Unsubscribed  int64 `protobuf:"varint,2,opt,name=unsubscribed,proto3" json:"unsubscribed,omitempty"`
-	Disconnected  int64 `protobuf:"varint,3,opt,name=disconnected,proto3" json:"disconnected,omitempty"`
+	Unsubscribed int64 `protobuf:"varint,2,opt,name=unsubscribed,proto3" json:"unsubscribed,omitempty"`
+	Disconnected int64 `protobuf:"varint,3,opt,name=disconnected,proto3" json:"disconnected,omitempty"`
+	// The methods that sessions serve no longer, because the right is missing now; one that two have served counts twice.
+	Unserved      int64 `protobuf:"varint,4,opt,name=unserved,proto3" json:"unserved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1836,6 +1838,13 @@ func (x *ReloadResponse) GetUnsubscribed() int64 {
 func (x *ReloadResponse) GetDisconnected() int64 {
 	if x != nil {
 		return x.Disconnected
+	}
+	return 0
+}
+
+func (x *ReloadResponse) GetUnserved() int64 {
+	if x != nil {
+		return x.Unserved
 	}
 	return 0
 }
@@ -2309,11 +2318,12 @@ const file_magpie_v1_gateway_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\"1\n" +
 	"\x13UnsubscribeResponse\x12\x1a\n" +
 	"\bsessions\x18\x01 \x01(\x03R\bsessions\"\x0f\n" +
-	"\rReloadRequest\"\x8b\x01\n" +
+	"\rReloadRequest\"\xa7\x01\n" +
 	"\x0eReloadResponse\x121\n" +
 	"\achanges\x18\x01 \x03(\v2\x17.magpie.v1.ConfigChangeR\achanges\x12\"\n" +
 	"\funsubscribed\x18\x02 \x01(\x03R\funsubscribed\x12\"\n" +
-	"\fdisconnected\x18\x03 \x01(\x03R\fdisconnected\"h\n" +
+	"\fdisconnected\x18\x03 \x01(\x03R\fdisconnected\x12\x1a\n" +
+	"\bunserved\x18\x04 \x01(\x03R\bunserved\"h\n" +
 	"\fConfigChange\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06before\x18\x02 \x01(\tR\x06before\x12\x14\n" +
