@@ -118,6 +118,29 @@ func TestReloadSaysWhyASubscriptionEnds(t *testing.T) {
 	c.subscribe("price.a")
 }
 
+func TestReloadEndsWhatIsServedWithoutARight(t *testing.T) {
+	mayServe := strings.Replace(closed, "subscribe: [order.>]", "subscribe: [order.>], serve: [order.place, order.list]", 1)
+	r := start(t, mayServe)
+	c := r.dial(t, apiKey)
+	for _, method := range []string{"order.place", "order.list"} {
+		c.write(`{"type":"serve","requestId":"s","method":"` + method + `"}`)
+		c.until("served")
+	}
+	done := r.become(t, strings.Replace(mayServe, "serve: [order.place, order.list]", "serve: [order.list]", 1))
+	if done.Unserved != 1 || done.Unsubscribed != 0 || done.Disconnected != 0 {
+		t.Errorf("got %+v", done)
+	}
+	if f := c.read(); f.Type != "unserved" || f.RequestID != "" || f.Method != "order.place" || f.Code != "permission_denied" {
+		t.Errorf("got %+v", f)
+	}
+	for method, code := range map[string]string{"order.place": "not_found", "order.list": "deadline_exceeded"} {
+		_, answer := r.curl(t, mint(t, "ann", auth.Grants{Call: []string{"order.*"}}), "Call", `{"method":"`+method+`","timeoutMs":100}`)
+		if !strings.Contains(answer, `"`+code+`"`) {
+			t.Errorf("%s, which nobody answers: %s, want %s", method, answer, code)
+		}
+	}
+}
+
 func TestReloadEndsTheLinesOfAnAPIKeyThatIsGone(t *testing.T) {
 	r := start(t, closed)
 	c, other := r.dial(t, apiKey), r.dial(t, mint(t, "ann", auth.Grants{Subscribe: []string{"a"}}))

@@ -181,6 +181,7 @@ type frame struct {
 	RequestID    string
 	Channel      string
 	Pattern      string
+	Method       string
 	UserID       string
 	SessionID    string
 	ResumeToken  string
