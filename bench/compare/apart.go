@@ -10,7 +10,8 @@ var heading = regexp.MustCompile(`(?m)^## (.+)\n`)
 
 // ownSections are those that this command writes.
 var ownSections = map[string]bool{
-	"The figures": true, "Spread": true, "Throughput": true, "Latency": true, "Calls": true, "Commands": true, "Rounds that are not counted": true,
+	"The figures": true, "Spread": true, "Throughput": true, "Latency": true, "Calls": true, "Filters": true,
+	"Commands": true, "Rounds that are not counted": true,
 }
 
 // apart returns the sections of a page that were measured by other means, and are to stay.

@@ -12,7 +12,7 @@ func called() []measurement {
 	of := []string{magpie, goroutines, nats, grpcRelay}
 	row := func(name string, args ...string) measurement {
 		return measurement{
-			reading: reading{name, "round trips", perCPU}, args: append([]string{"call"}, args...), of: of, calls: true,
+			reading: reading{name, "round trips", perCPU}, args: append([]string{"call"}, args...), of: of, section: sectionCalls,
 		}
 	}
 	return []measurement{
@@ -32,19 +32,9 @@ gRPC relay (bench/grpcrelay) is a small program on grpc-go that does with one bi
 without rights and deadlines; the load tool speaks HTTP/2 to it in the same loop in which it speaks WebSocket to the others.
 `
 
-// ofCalls are the tallies that have calls, or the others.
-func (p *page) ofCalls(calls bool) (list []*tally) {
-	for i := range p.tallies {
-		if p.tallies[i].calls == calls {
-			list = append(list, &p.tallies[i])
-		}
-	}
-	return list
-}
-
 // calls writes the tables of calls.
 func (p *page) calls(b *strings.Builder) {
-	list := p.ofCalls(true)
+	list := p.of(sectionCalls)
 	if len(list) == 0 {
 		return
 	}

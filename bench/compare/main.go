@@ -8,6 +8,7 @@
 //	plan.go     what is measured
 //	tls.go      the same over TLS
 //	calls.go    calls, which have peers and tables of their own
+//	filters.go  filters, which have none
 //	subject.go  the servers: how to start and stop them
 //	round.go    one measurement
 //	tally.go    medians and spreads
@@ -24,6 +25,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 )
@@ -56,7 +58,7 @@ func readSettings(args []string) settings {
 	flags.StringVar(&s.out, "out", "", "page to write; - for stdout (default bench/RESULTS.md, but with --only stdout)")
 	flags.IntVar(&s.rounds, "rounds", 5, "rounds of every measurement")
 	flags.DurationVar(&s.duration, "duration", 3*time.Second, "how long a round is measured")
-	flags.StringVar(&s.only, "only", "", "take only the measurements whose names contain this: TLS, memory, calls")
+	flags.StringVar(&s.only, "only", "", "take only the measurements whose names contain this: TLS, memory, calls, filters")
 	flags.StringVar(&s.server, "server-cpu", "0", "processors of the servers")
 	flags.StringVar(&s.client, "client-cpu", "1", "processors of the load tool")
 	_ = flags.Parse(args) // it ends the process at a mistake
@@ -74,19 +76,18 @@ func compare(ctx context.Context, s settings) error {
 	began := time.Now()
 	r := runner{settings: s, folder: os.TempDir()}
 	var measured []tally
-	for _, m := range plan() {
-		if !strings.Contains(m.name, s.only) {
-			continue
-		}
-		t, err := r.measure(ctx, m)
+	for _, g := range plan() {
+		g = slices.DeleteFunc(g, func(m measurement) bool { return !strings.Contains(m.name, s.only) })
+		tallies, err := r.measure(ctx, g)
 		if err != nil {
 			return err
 		}
-		measured = append(measured, t)
-		for _, also := range m.also {
-			other := t
-			other.reading = also
-			measured = append(measured, other)
+		for _, t := range tallies {
+			measured = append(measured, t)
+			for _, also := range t.also {
+				t.reading = also
+				measured = append(measured, t)
+			}
 		}
 	}
 	page := page{settings: s, began: began, took: time.Since(began), subjects: subjects(), tallies: measured}

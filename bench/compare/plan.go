@@ -17,8 +17,20 @@ type measurement struct {
 	rounds   int            // at most; 0: as many as asked for
 	duration time.Duration  // at least
 	tls      bool           // over TLS
-	calls    bool           // in the tables of calls
+	section  section        // of the page
 }
+
+// section is a part of the page that has tables of its own.
+type section int
+
+const (
+	sectionGeneral section = iota
+	sectionCalls
+	sectionFilters
+)
+
+// group is measurements that are taken in alternation: a round of each, and then the next round.
+type group []measurement
 
 // reading is one row of the results.
 type reading struct {
@@ -38,8 +50,11 @@ const (
 )
 
 // plan is what is measured, in this order.
-func plan() []measurement {
-	return slices.Concat(throughput(), latencies(), memories(), secured(), called())
+func plan() (all []group) {
+	for _, m := range slices.Concat(throughput(), latencies(), memories(), secured(), called()) {
+		all = append(all, group{m})
+	}
+	return append(all, filtered())
 }
 
 func throughput() []measurement {

@@ -22,36 +22,44 @@ type runner struct {
 	folder string // for what the servers need
 }
 
-// measure takes all rounds of a measurement of all subjects.
-func (r *runner) measure(ctx context.Context, m measurement) (tally, error) {
-	t := tally{measurement: m, results: make(map[string][]bench.Result), failures: make(map[string]string)}
-	rounds := r.rounds
-	if m.rounds > 0 {
-		rounds = min(rounds, m.rounds)
+// measure takes all rounds of the measurements of a group, of all subjects.
+func (r *runner) measure(ctx context.Context, g group) ([]tally, error) {
+	tallies := make([]tally, len(g))
+	for i, m := range g {
+		tallies[i] = tally{measurement: m, results: make(map[string][]bench.Result), failures: make(map[string]string)}
 	}
-	for round := range rounds {
-		for _, x := range rotated(subjects(), round) {
-			if !m.has(x.name) {
-				continue
+	for round := range r.rounds {
+		for i := range tallies {
+			if t := &tallies[i]; t.rounds == 0 || round < t.rounds {
+				r.round(ctx, t, round)
 			}
-			if m.vary != nil && x.target == "magpie" {
-				m.vary(&x)
-			}
-			x.tls = m.tls
-			result, err := r.once(ctx, m, &x)
 			if ctx.Err() != nil {
-				return t, context.Cause(ctx)
+				return nil, context.Cause(ctx)
 			}
-			if err != nil {
-				fmt.Fprintf(os.Stderr, "%s, round %d, %s: %v\n", m.name, round+1, x.name, err)
-				t.failures[x.name] = err.Error()
-				continue
-			}
-			fmt.Fprintf(os.Stderr, "%s, round %d, %s: %s\n", m.name, round+1, x.name, figure(m.value(result)))
-			t.results[x.name] = append(t.results[x.name], *result)
 		}
 	}
-	return t, nil
+	return tallies, nil
+}
+
+// round takes one round of a measurement.
+func (r *runner) round(ctx context.Context, t *tally, round int) {
+	for _, x := range rotated(subjects(), round) {
+		if !t.has(x.name) || ctx.Err() != nil {
+			continue
+		}
+		if t.vary != nil && x.target == "magpie" {
+			t.vary(&x)
+		}
+		x.tls = t.tls
+		result, err := r.once(ctx, t.measurement, &x)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "%s, round %d, %s: %v\n", t.name, round+1, x.name, err)
+			t.failures[x.name] = err.Error()
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%s, round %d, %s: %s\n", t.name, round+1, x.name, figure(t.value(result)))
+		t.results[x.name] = append(t.results[x.name], *result)
+	}
 }
 
 // has reports whether a subject is measured: where nothing is said, all that are not for calls alone.

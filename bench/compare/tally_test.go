@@ -68,7 +68,7 @@ func TestPage(t *testing.T) {
 		settings: settings{rounds: 3, duration: time.Second, server: "0", client: "1", bin: t.TempDir()},
 		subjects: subjects(),
 		tallies: []tally{{
-			measurement: plan()[0],
+			measurement: plan()[0][0],
 			results:     map[string][]bench.Result{"Magpie": rounds(200, 210, 190), "NATS": rounds(100), "limit": rounds(250)},
 			failures:    map[string]string{"Socket.IO": "it does not listen"},
 		}},
@@ -117,14 +117,35 @@ func TestPageOfCalls(t *testing.T) {
 	}
 }
 
+func TestPageOfFilters(t *testing.T) {
+	result := bench.Result{Seconds: 2, Published: 100_000, PerSecond: 700, Server: &bench.Server{CPUSeconds: 1, CPUMicrosPerMessage: 10, ResidentBytes: 3 << 20}}
+	p := page{
+		settings: settings{rounds: 1, duration: time.Second, client: "1", bin: t.TempDir()},
+		subjects: subjects(),
+		tallies:  []tally{{measurement: filtered()[3], results: map[string][]bench.Result{magpie: {result}}}},
+	}
+	var b strings.Builder
+	if err := p.write(context.Background(), &b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"| viewers: 1,000, filters: 20, 50,000 a second | 50.0k (50.0k to 50.0k) | 700 | 10 (10 to 10) | 50 % | 0 | 0 (0 to 0) | 3 |\n",
+		"magpie bench filters --viewers 1000 --filters 20 --rate 50000 --duration 1s\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page lacks %q:\n%s", want, b.String())
+		}
+	}
+}
+
 func TestWhoIsMeasured(t *testing.T) {
-	for _, m := range plan() {
+	for _, m := range slices.Concat(plan()...) {
 		for _, name := range m.of {
 			if !slices.ContainsFunc(subjects(), func(x subject) bool { return x.name == name }) {
 				t.Errorf("%s is of %s, which there is not", m.name, name)
 			}
 		}
-		if m.has(grpcRelay) != m.calls || !m.has(magpie) {
+		if m.has(grpcRelay) != (m.section == sectionCalls) || !m.has(magpie) {
 			t.Errorf("%s: the gRPC relay is measured with calls and with nothing else, and Magpie always", m.name)
 		}
 	}

@@ -37,10 +37,11 @@ func (p *page) write(ctx context.Context, w io.Writer) error {
 	for i := range p.subjects {
 		fmt.Fprintf(&b, "- %s: %s.\n", p.subjects[i].name, p.subjects[i].versionOf(ctx, p.bin))
 	}
-	if len(p.ofCalls(false)) > 0 {
+	if len(p.of(sectionGeneral)) > 0 {
 		p.general(&b)
 	}
 	p.calls(&b)
+	p.filters(&b)
 	if p.apart != "" {
 		b.WriteString("\n" + strings.TrimSuffix(p.apart, "\n"))
 	}
@@ -50,7 +51,17 @@ func (p *page) write(ctx context.Context, w io.Writer) error {
 	return err
 }
 
-// general writes the tables of all but calls.
+// of returns what was measured for a section.
+func (p *page) of(s section) (list []*tally) {
+	for i := range p.tallies {
+		if p.tallies[i].section == s {
+			list = append(list, &p.tallies[i])
+		}
+	}
+	return list
+}
+
+// general writes the tables of the general section.
 func (p *page) general(b *strings.Builder) {
 	p.headline(b)
 	p.table(b, "Spread", "The same, with the least and the greatest of the rounds.", func(t *tally, name string) string {
@@ -62,7 +73,7 @@ func (p *page) general(b *strings.Builder) {
 	p.table(b, "Latency", "p50 / p99 in milliseconds, under this load: as much as the server takes. With so much in flight it says how long the queue is.", latencyCell)
 }
 
-// columns are the subjects of the tables of all but calls.
+// columns are the subjects of the tables of the general section.
 func (p *page) columns() (names []string) {
 	for i := range p.subjects {
 		if name := p.subjects[i].name; name != grpcRelay {
@@ -99,7 +110,7 @@ func (p *page) headline(b *strings.Builder) {
 		fmt.Fprintf(b, " %s |", name)
 	}
 	b.WriteString(" Magpie / NATS | Magpie / limit | goroutines / NATS |\n|---|" + strings.Repeat("---|", len(columns)+3) + "\n")
-	for _, t := range p.ofCalls(false) {
+	for _, t := range p.of(sectionGeneral) {
 		fmt.Fprintf(b, "| %s (%s) |", t.name, t.what)
 		for _, name := range columns {
 			fmt.Fprintf(b, " %s |", figure(t.of(name, t.value).median))
@@ -123,7 +134,7 @@ func (p *page) table(b *strings.Builder, title, about string, cell func(t *tally
 		fmt.Fprintf(b, " %s |", name)
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---|", len(columns)) + "\n")
-	for _, t := range p.ofCalls(false) {
+	for _, t := range p.of(sectionGeneral) {
 		fmt.Fprintf(b, "| %s |", t.name)
 		for _, name := range columns {
 			fmt.Fprintf(b, " %s |", cell(t, name))
@@ -144,10 +155,13 @@ func (p *page) commands(b *strings.Builder) {
 		switch {
 		case p.tallies[i].tls:
 			also = "--url wss://127.0.0.1:8080 --ca cert.pem   # and --target nats"
-		case p.tallies[i].calls:
+		case p.tallies[i].section == sectionCalls:
 			also = "# and --target nats, grpc"
+		case p.tallies[i].section == sectionFilters:
+			also = ""
 		}
-		fmt.Fprintf(b, "taskset -c %s magpie bench %s --duration %s   %s\n", p.client, args, max(p.duration, p.tallies[i].duration), also)
+		command := fmt.Sprintf("taskset -c %s magpie bench %s --duration %s   %s", p.client, args, max(p.duration, p.tallies[i].duration), also)
+		b.WriteString(strings.TrimRight(command, " ") + "\n")
 	}
 	b.WriteString("```\n")
 }

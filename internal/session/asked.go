@@ -31,12 +31,7 @@ func (v *serving) take(x *hub.Exchange, r *hub.Registration) {
 	}
 	left := time.Until(x.Deadline).Milliseconds()
 	a := &asked{serving: v, exchange: x, by: r}
-	if r != nil && left > 0 && (v.methods[x.Method] != r || s.waiting() > s.maxOutbox()) {
-		if v.methods[x.Method] == r {
-			v.setFull(true)
-			r.SetFull(sh, true)
-		}
-		sh.pumpLater(s)
+	if r != nil && left > 0 && !v.ready(r, x.Method) {
 		r.Return(sh, x)
 		return
 	}
@@ -68,6 +63,22 @@ func (v *serving) take(x *hub.Exchange, r *hub.Registration) {
 		v.setFull(true)
 	}
 	sh.pumpLater(s)
+}
+
+// ready reports whether the session can be given a call of a method that it serves. One that reads too slowly is given none
+// until it has read.
+func (v *serving) ready(r *hub.Registration, method string) bool {
+	s := v.session
+	switch {
+	case v.methods[method] != r:
+		return false
+	case s.waiting() <= s.maxOutbox():
+		return true
+	}
+	v.setFull(true)
+	r.SetFull(s.shard, true) // it may have come after the others had been told
+	s.shard.pumpLater(s)
+	return false
 }
 
 // takeDirect gives the session a call that was directed at it.
