@@ -48,8 +48,8 @@ autobahn: ## run the Autobahn WebSocket test suite, all of it; needs Python 2.7
 faults: ## break a gateway in many ways and check what it promised; LONG=1 for 100 kills, SEED=7 to repeat a run
 	@scripts/faults $(if $(LONG),--long) $(if $(SEED),--seed '$(SEED)')
 
-model: ## play RUNS (20000) made-up stories of subscriptions against an oracle, from SEED (1) on
-	MAGPIE_MODEL_RUNS='$(or $(RUNS),20000)' MAGPIE_MODEL_SEED='$(or $(SEED),1)' go test -count 1 -timeout 0 -run '^TestSubscriptionsAgainstTheOracle$$' ./internal/session
+model: ## play RUNS (20000) made-up stories of subscriptions, and of calls, against an oracle, from SEED (1) on
+	MAGPIE_MODEL_RUNS='$(or $(RUNS),20000)' MAGPIE_MODEL_SEED='$(or $(SEED),1)' go test -count 1 -timeout 0 -run '^(TestSubscriptionsAgainstTheOracle|TestCallsInAnyOrder)$$' ./internal/session
 
 bench: ## run the micro-benchmarks of the internal packages, each for BENCHTIME (1s)
 	go test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./internal/...

@@ -142,6 +142,19 @@ func TestGatewayCallsFail(t *testing.T) {
 	if _, err := gw.Call(t.Context(), magpie.Service(), "ui.confirm", nil, magpie.CallOptions{Meta: map[string]string{strings.Repeat("k", 65): ""}}); codeOf(err) != "invalid_argument" {
 		t.Errorf("meta that is too long: %v", err)
 	}
+	for name, test := range map[string]struct {
+		arg  any
+		meta map[string]string
+	}{
+		"text that is none":     {arg: "\xff"},
+		"a large argument":      {arg: strings.Repeat("x", 10<<20)},
+		"meta that is no text":  {meta: map[string]string{"k": "\xff"}},
+		"a key that is no text": {meta: map[string]string{"\xff": ""}},
+	} {
+		if _, err := gw.Call(t.Context(), magpie.User("nobody"), "ui.confirm", test.arg, magpie.CallOptions{Meta: test.meta}); codeOf(err) != "invalid_argument" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	if _, err := gw.Call(t.Context(), magpie.User("dev"), "ui.confirm", make(chan int), magpie.CallOptions{}); err == nil {
 		t.Error("an argument that cannot be marshalled was taken")
 	}
@@ -191,6 +204,35 @@ func TestGatewayCallsFail(t *testing.T) {
 	if o := <-done; codeOf(o.err) != "unavailable" {
 		t.Errorf("gone: %v", o.err)
 	}
+}
+
+// TestABurstOfLargeCallsIsAnswered has a client that reads all the time given more at once than may wait for a slow one.
+func TestABurstOfLargeCallsIsAnswered(t *testing.T) {
+	const rounds, burst = 10, 32
+	gw, connect := serving(t, magpie.Options{})
+	conn := connect()
+	conn.SetReadLimit(1 << 20)
+	c, _ := newCallee(t, conn)
+	c.say(t, `{"type":"serve","requestId":"1","method":"large.job"}`)
+	c.next(t, "served")
+	var answering, calling sync.WaitGroup
+	answering.Go(func() {
+		for range rounds * burst {
+			c.say(t, `{"type":"reply","requestId":%q}`, c.next(t, "call").RequestID)
+		}
+	})
+	large := strings.Repeat("x", 60<<10)
+	for range rounds {
+		for range burst {
+			calling.Go(func() {
+				if _, err := gw.Call(t.Context(), magpie.Service(), "large.job", large, magpie.CallOptions{Timeout: patience}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		calling.Wait()
+	}
+	answering.Wait()
 }
 
 // TestGatewayAsksSeveral has each of many sessions answer with its name, and one of them not at all.

@@ -73,10 +73,18 @@ func TestHandlersAnswer(t *testing.T) {
 	gw.Handle("test.large", func(context.Context, *magpie.Request) (any, error) { return strings.Repeat("x", 10<<20), nil })
 	gw.Handle("test.unmarshallable", func(context.Context, *magpie.Request) (any, error) { return make(chan int), nil })
 	gw.Handle("test.garbage", func(context.Context, *magpie.Request) (any, error) { return "\xff", nil })
+	gw.Handle("test.part", func(_ context.Context, r *magpie.Request) (any, error) {
+		kind, _ := r.Text()
+		return nil, r.Progress(map[string]any{"large": strings.Repeat("x", 10<<20), "garbage": "\xff"}[kind])
+	})
+	gw.Handle("test.details", func(context.Context, *magpie.Request) (any, error) {
+		return nil, &magpie.Error{Code: "not_found", Details: []byte(`{oops`)}
+	})
+	gw.Handle("test.code", func(context.Context, *magpie.Request) (any, error) { return nil, &magpie.Error{Code: "made_up"} })
 	conn := connect()
 	for _, test := range []struct{ call, want string }{
 		{`"method":"pricing.quote","data":{"symbol":"ACME"}`, `reply {"symbol":"ACME","price":7}`},
-		{`"method":"pricing.quote","data":{}`, `error not_found`},
+		{`"method":"pricing.quote","data":{}`, `error not_found{"n":1}`},
 		{`"method":"pricing.quote","data":[]`, `error invalid_argument`},
 		{`"method":"pricing.quote","text":"ACME"`, `error invalid_argument`},
 		{`"method":"test.text","text":"hello","meta":{"trace":"t1"}`, `reply dev hello true t1 hello`},
@@ -87,11 +95,15 @@ func TestHandlersAnswer(t *testing.T) {
 		{`"method":"test.large"`, `error resource_exhausted`},
 		{`"method":"test.unmarshallable"`, `error internal`},
 		{`"method":"test.garbage"`, `error internal`},
+		{`"method":"test.part","text":"large"`, `error resource_exhausted`},
+		{`"method":"test.part","text":"garbage"`, `error internal`},
+		{`"method":"test.details"`, `error not_found`},
+		{`"method":"test.code"`, `error unknown`},
 		{`"method":"test.nobody"`, `error not_found`},
 	} {
 		write(t, conn, `{"type":"call","requestId":"1",`+test.call+`}`)
 		m := answer(t, conn)
-		got := m.Type + " " + m.Error.Code + string(m.Data) + m.Text + m.Base64
+		got := m.Type + " " + m.Error.Code + string(m.Error.Details) + string(m.Data) + m.Text + m.Base64
 		if got != test.want || m.RequestID != "1" {
 			t.Errorf("%s: got %q to %q, want %q", test.call, got, m.RequestID, test.want)
 		}

@@ -60,6 +60,7 @@ type message struct {
 	Error                                              struct {
 		Code, Message string
 		Retryable     bool
+		Details       json.RawMessage
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -107,11 +108,7 @@ func TestServicesQueueInOrderAndWithinBounds(t *testing.T) {
 	for range 3 {
 		r.Release(nil)
 	}
-	var got string
-	for _, x := range d.asked {
-		got += string(x.Payload.Bytes) + " "
-	}
-	if want := "0 1 3 more "; got != want {
+	if got, want := payloads(d.asked), "0 1 3 more "; got != want {
 		t.Errorf("asked %q, want %q", got, want)
 	}
 	if n := a.waitingBytes.Load(); n != 0 {
@@ -163,6 +160,102 @@ func TestServicesFailWhatWaitsForTheLast(t *testing.T) {
 		t.Errorf("a call that came too late: %v", err)
 	}
 	last.Release(nil) // of the call that was in hand
+}
+
+// A server that comes is first given what waits: a call that comes with it does not overtake.
+func TestServicesGiveNewcomersWhatWaits(t *testing.T) {
+	a := newServices(10)
+	here, newcomer := &desk{}, &desk{}
+	a.register("m", here, 1)
+	s := a.find("m")
+	place := func(payload string) {
+		t.Helper()
+		x, _ := callOf(payload)
+		if err := s.place(x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	place("in hand")
+	place("first")
+	a.register("m", newcomer, 1)
+	place("late")
+	if got := payloads(newcomer.asked); got != "first " || s.waiting != 1 {
+		t.Errorf("the newcomer was asked %q, and %d wait", got, s.waiting)
+	}
+}
+
+func payloads(calls []*Exchange) (all string) {
+	for _, x := range calls {
+		all += string(x.Payload.Bytes) + " "
+	}
+	return all
+}
+
+// A call that is given back goes before all that wait, also when as many wait as may.
+func TestServicesTakeCallsBack(t *testing.T) {
+	a := newServices(2)
+	full, other := &desk{}, &desk{}
+	r := a.register("m", full, 2)
+	s := a.find("m")
+	var backs []*slip
+	for i := range 4 {
+		x, back := callOf(fmt.Sprint(i))
+		backs = append(backs, back)
+		if err := s.place(x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.SetFull(nil, true)
+	full.asked[0].Cancel(nil)
+	r.Return(nil, full.asked[0]) // nobody waits for it
+	r.Return(nil, full.asked[1])
+	if s.waiting != 3 || r.inFlight != 0 {
+		t.Errorf("%d wait, %d are in flight, want 3 and 0", s.waiting, r.inFlight)
+	}
+	last := a.register("m", other, 2)
+	last.SetFull(nil, false)
+	if got := payloads(other.asked); got != "1 2 " {
+		t.Errorf("the other was asked %q", got)
+	}
+	r.Close(nil)
+	last.Close(nil)
+	last.Return(nil, other.asked[0]) // it has nowhere to go
+	for i, want := range []string{"0 ", "1 unavailable", "0 ", "1 unavailable"} {
+		if got := fmt.Sprint(backs[i].answers.Load(), " ", code(backs[i].err)); got != want {
+			t.Errorf("call %d: %q, want %q", i, got, want)
+		}
+	}
+	if n := a.waitingBytes.Load(); n != 0 {
+		t.Errorf("%d bytes are still counted as waiting", n)
+	}
+}
+
+// A call that has looked a service up whose last server then went is given to who serves the method by now.
+func TestACallLooksAgainForAServiceThatHasClosed(t *testing.T) {
+	h := openHub(t, Options{})
+	for round := range 50 {
+		gone := newServices(10).register("m", &desk{}, 1)
+		gone.Close(nil)
+		follow := func(s *service) {
+			h.services.mu.Lock()
+			defer h.services.mu.Unlock()
+			h.services.by["m"] = s
+		}
+		follow(gone.service) // as the call sees it
+		x, back := callOf("")
+		var calling sync.WaitGroup
+		calling.Go(func() { h.Dispatch(x) })
+		for range 100 {
+			runtime.Gosched() // it tries what has closed meanwhile, most times
+		}
+		d := &desk{}
+		next := newServices(10).register("m", d, 1)
+		follow(next.service)
+		calling.Wait()
+		if len(d.asked) != 1 || back.answers.Load() != 0 {
+			t.Fatalf("round %d: the next server was asked %d times, and the call came to %v", round, len(d.asked), back.err)
+		}
+	}
 }
 
 // TestServicesInAnyOrder has calls, answers, cancels, servers that come and go, and slow ones, all at once. In the end each

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
 
@@ -12,12 +11,7 @@ import (
 // never behind calls that wait for it.
 func TestOpenCallsHoldNothingUp(t *testing.T) {
 	r := newRig(t, rigOptions{})
-	all := []string{">"}
-	rights, err := auth.NewRights(auth.Grants{Call: all, Serve: all, Subscribe: all})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, _ := r.connect(&auth.Principal{UserID: "service", Method: auth.MethodDevelopment, Rights: rights}, "")
+	c, _ := r.connect(peer("service"), "")
 	c.say(`{"type":"serve","requestId":"s","method":"slow.answer"}`)
 	c.hear()
 	call := func(n int) string { return fmt.Sprintf(`{"type":"call","requestId":"c%d","method":"slow.answer"}`, n) }

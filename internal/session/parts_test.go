@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/magpie-bridge/magpie/internal/auth"
 	"github.com/magpie-bridge/magpie/internal/channel"
 	"github.com/magpie-bridge/magpie/internal/wire"
 )
@@ -23,15 +22,7 @@ type duo struct {
 func newDuo(t *testing.T, budget *channel.Budget) *duo {
 	t.Helper()
 	r := newRig(t, rigOptions{settings: Settings{Budget: budget}})
-	all := []string{">"}
-	rights, err := auth.NewRights(auth.Grants{Call: all, Serve: all})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &auth.Principal{UserID: "service", Method: auth.MethodDevelopment, Rights: rights}
-	d := &duo{rig: r, caller: r.open(p), callee: r.open(p), credit: 16}
-	d.callee.say(`{"type":"serve","requestId":"s","method":"m"}`)
-	d.callee.hear()
+	d := &duo{rig: r, caller: r.open(peer("caller")), callee: r.server("callee", wire.DefaultConcurrency, "m"), credit: 16}
 	d.caller.say(`{"type":"call","requestId":"1","method":"m"}`)
 	d.caller.hear()
 	for _, e := range d.callee.hear() {
@@ -174,5 +165,85 @@ func TestSlowServersAreGivenNothing(t *testing.T) {
 	}
 	if calls != 20 || d.rig.hub.Services()[0].Queued != 0 {
 		t.Errorf("%d calls came when it read again", calls)
+	}
+}
+
+// What a caller is owed and does not read is replaced by what says so, once memory is spent: each call ends all the same.
+func TestRepliesAreNotHeldWhenMemoryIsSpent(t *testing.T) {
+	const calls, size, limit = 60, 60 << 10, 1 << 20
+	budget := channel.NewBudget(limit)
+	r := newRig(t, rigOptions{settings: Settings{Budget: budget}})
+	c, caller := r.server("server", calls, "m"), r.open(peer("caller"))
+	caller.say(`{"type":"ping"}`)
+	caller.hear()
+	caller.stop()
+	caller.call("m", calls, 0)
+	for _, e := range c.hear() {
+		c.say(fmt.Sprintf(`{"type":"reply","requestId":%q,"text":%q}`, e.frame.RequestID, strings.Repeat("x", size)))
+	}
+	if n := caller.s.waiting(); n < limit/2 || n > limit+2*size {
+		t.Errorf("%d bytes wait for a client that reads nothing, and the budget is %d", n, limit)
+	}
+	caller.take(endless)
+	r.settle()
+	heard := caller.hear()
+	if len(heard) != calls {
+		t.Fatalf("%d answers to %d calls", len(heard), calls)
+	}
+	lost := false
+	for i, e := range heard {
+		failure, failed := e.body().(*wire.Error)
+		if e.frame.RequestID != fmt.Sprint("m", i) || lost && !failed || failed && (failure.Code != wire.CodeResourceExhausted || failure.Retryable) {
+			t.Errorf("answer %d is %.200s", i, e)
+		}
+		lost = failed
+	}
+	if !lost {
+		t.Error("no reply was lost")
+	}
+	if used := budget.Used(); used != 0 {
+		t.Errorf("%d bytes are still charged", used)
+	}
+}
+
+// A callee that sends parts and does not read what it is given for them has no more waiting than its outbox holds, and is given
+// all of it in the end.
+func TestCreditDoesNotFillTheLineOfACallee(t *testing.T) {
+	const parts, outbox = 5000, 4 << 10
+	for name, to := range map[string]string{"one is asked": "", "all are asked": `,"to":"channel:room"`} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, rigOptions{settings: Settings{MaxOutbox: outbox}})
+			Introduce([]*Shard{r.shard})
+			c, caller := r.server("server", 1, "m"), r.open(peer("caller"))
+			c.say(subscribeTo("room"))
+			c.hear()
+			caller.say(`{"type":"call","requestId":"1","method":"m"` + to + `}`)
+			id := c.hear()[0].frame.RequestID
+			c.stop()
+			for range parts {
+				if !c.s.Answer(fmt.Appendf(nil, `{"type":"progress","requestId":%q}`, id)) {
+					t.Fatal("a part was not taken")
+				}
+				caller.say(`{"type":"credit","requestId":"1","count":1}`)
+			}
+			if n := c.s.waiting(); n > outbox+100 {
+				t.Errorf("%d bytes wait for a client that reads nothing, whose outbox holds %d", n, outbox)
+			}
+			c.take(endless)
+			r.settle()
+			given := int64(0)
+			for _, e := range c.hear() {
+				if b, ok := e.body().(*wire.Credit); ok {
+					given += b.Count
+				}
+			}
+			if given != parts {
+				t.Errorf("it was given credit for %d parts, want %d", given, parts)
+			}
+			c.say(fmt.Sprintf(`{"type":"reply","requestId":%q}`, id))
+			if got := ends(caller.hear()); len(got) != 1 || got[0] != "1" {
+				t.Errorf("the call came to %v", got)
+			}
+		})
 	}
 }

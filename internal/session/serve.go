@@ -56,6 +56,7 @@ func (s *Session) offer(requestID string, b *wire.Serve) {
 	}
 	r, err := s.shard.settings.Hub.Serve(s.principal, b, v)
 	if err != nil {
+		v.tidy()
 		s.fail(requestID, err)
 		return
 	}
