@@ -54,7 +54,7 @@ model: ## play RUNS (20000) made-up stories of subscriptions, and of calls, agai
 bench: ## run the micro-benchmarks of the internal packages, each for BENCHTIME (1s)
 	go test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./internal/...
 
-bench-peers: ## measure Magpie beside NATS, Socket.IO and the limit, and write bench/RESULTS.md (some 20 minutes)
+bench-peers: ## measure Magpie beside NATS, Socket.IO and the limit, and write bench/RESULTS.md (25 to 40 minutes)
 	@scripts/bench-peers
 
 setup: ## install what the tests need beyond Go, Node.js and a JDK

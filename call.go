@@ -102,12 +102,12 @@ func (g *Gateway) Call(ctx context.Context, to Target, method string, arg any, o
 	if c.Payload, err = resultPayload(arg); err != nil {
 		return nil, err
 	}
+	if c.Payload.Kind == wire.PayloadText && !utf8.Valid(c.Payload.Bytes) {
+		return nil, wire.Errorf(wire.CodeInvalidArgument, "the argument of %q is text that is not valid UTF-8", shorten(method))
+	}
 	texts := []string{method, to.to, to.device}
 	for key, value := range opts.Meta {
 		texts = append(texts, key, value)
-	}
-	if c.Payload.Kind == wire.PayloadText {
-		texts = append(texts, string(c.Payload.Bytes))
 	}
 	for _, text := range texts {
 		if !utf8.ValidString(text) {

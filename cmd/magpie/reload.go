@@ -90,7 +90,7 @@ func tellReload(env environment, line *lineFlags, answer *magpiev1.ReloadRespons
 		say(env, "subscriptions ended, because the right to them is missing now: %d", n)
 	}
 	if n := answer.GetUnserved(); n > 0 {
-		say(env, "methods not served any more, because the right to is missing now: %d", n)
+		say(env, "methods not served any more, because the right to serve them is missing now: %d", n)
 	}
 	if n := answer.GetDisconnected(); n > 0 {
 		say(env, "sessions ended, because their API key is gone: %d", n)

@@ -18,7 +18,8 @@ type Server interface {
 	Ask(from Home, x *Exchange, r *Registration)
 }
 
-// maxWaitingBytes bounds the payloads of all calls that wait for a server, whatever their methods.
+// maxWaitingBytes bounds the payloads of all calls that wait for a server, whatever their methods; and likewise of those that
+// wait for a worker.
 const maxWaitingBytes = 16 << 20
 
 // services are the methods that sessions serve. Safe for concurrent use.
@@ -99,14 +100,8 @@ func (s *service) place(x *Exchange) error {
 		return nil
 	}
 	err := s.enqueue(x)
-	var r *Registration
-	if len(s.free) > 0 {
-		r = s.free[0]
-	}
 	s.mu.Unlock()
-	if r != nil {
-		s.feed(x.From, r)
-	}
+	s.feedFree(x.From)
 	return err
 }
 
@@ -138,14 +133,19 @@ func (s *service) enqueue(x *Exchange) error {
 		return wire.Errorf(wire.CodeResourceExhausted,
 			"all who serve the method %q are busy, and %d calls wait for one: call again in a while", s.method, s.waiting)
 	}
+	s.wait(len(s.queue), x)
+	return nil
+}
+
+// wait puts a call into the queue, unless nobody waits for an answer any more; s.mu is held.
+func (s *service) wait(at int, x *Exchange) {
 	if !x.queued(s) {
-		return nil
+		return
 	}
 	x.Keep()
-	s.all.waitingBytes.Add(size)
+	s.all.waitingBytes.Add(int64(len(x.Payload.Bytes)))
 	s.waiting++
-	s.queue = append(s.queue, x)
-	return nil
+	s.queue = slices.Insert(s.queue, at, x)
 }
 
 // forget takes a call out of the queue that is over.
@@ -196,6 +196,18 @@ func (s *service) feed(from Home, r *Registration) {
 	}
 }
 
+// feedFree gives what waits to a server that has room already.
+func (s *service) feedFree(from Home) {
+	s.mu.Lock()
+	if len(s.free) == 0 {
+		s.mu.Unlock()
+		return
+	}
+	r := s.free[0]
+	s.mu.Unlock()
+	s.feed(from, r)
+}
+
 // Release counts a call out that the registration had counted in.
 func (r *Registration) Release(from Home) {
 	s := r.service
@@ -213,30 +225,17 @@ func (r *Registration) Release(from Home) {
 // or it waits, before all others. It was let in before, so the bounds of what waits do not hold for it.
 func (r *Registration) Return(from Home, x *Exchange) {
 	s := r.service
-	x.Keep()
 	s.mu.Lock()
 	r.inFlight--
 	s.settle(r)
-	var next *Registration
-	var err error
-	switch {
-	case s.closed:
-		err = errLast(s.method)
-	case x.queued(s):
-		s.all.waitingBytes.Add(int64(len(x.Payload.Bytes)))
-		s.waiting++
-		s.queue = slices.Insert(s.queue, 0, x)
-		if len(s.free) > 0 {
-			next = s.free[0]
-		}
+	if s.closed {
+		s.mu.Unlock()
+		x.Fail(from, errLast(s.method))
+		return
 	}
+	s.wait(0, x)
 	s.mu.Unlock()
-	switch {
-	case err != nil:
-		x.Fail(from, err)
-	case next != nil:
-		s.feed(from, next)
-	}
+	s.feedFree(from)
 }
 
 // SetConcurrency changes how many calls the server takes at a time. What it has in hand goes on.

@@ -31,6 +31,12 @@ type joining struct {
 	refused error  // what it says
 }
 
+// listing finds out which channels there are that are covered.
+type listing struct {
+	covers func(wire.ChannelName) bool
+	done   func(names []wire.ChannelName, err error)
+}
+
 // arrivals are channels that have appeared and that a loop has not looked at yet.
 type arrivals struct {
 	mu    sync.Mutex // guards names
@@ -85,12 +91,22 @@ func (p *pattern) present(name wire.ChannelName) *joining {
 // list finds out which of the channels there are that the session may subscribe. covers is called on another goroutine, done
 // on the loop.
 func (x *expansion) list(covers func(wire.ChannelName) bool, done func(names []wire.ChannelName, err error)) {
-	s := x.session
-	x.listings++
-	s.shard.settings.Hub.Expand(s.principal, covers, 2*s.shard.settings.MaxSubscriptions, func(names []wire.ChannelName, err error) {
+	if x.listings = append(x.listings, listing{covers, done}); len(x.listings) == 1 {
+		x.nextListing()
+	}
+}
+
+// nextListing begins the first of the listings. They are done one after the other: where a channel begins that several of them
+// find is for the first to say.
+func (x *expansion) nextListing() {
+	s, l := x.session, x.listings[0]
+	s.shard.settings.Hub.Expand(s.principal, l.covers, 2*s.shard.settings.MaxSubscriptions, func(names []wire.ChannelName, err error) {
 		s.shard.loop.Post(func() {
-			x.listings--
-			done(names, err)
+			x.listings = slices.Delete(x.listings, 0, 1)
+			l.done(names, err)
+			if len(x.listings) > 0 {
+				x.nextListing()
+			}
 			x.tidy()
 			x.goOn()
 		})
@@ -134,7 +150,7 @@ func (x *expansion) join(j *joining) {
 // rests reports whether nothing can be joined now. Whoever is waited for calls goOn.
 func (x *expansion) rests() bool {
 	s := x.session
-	return s.state != stateOpen || x.listings > 0 || x.busy || x.paused || s.shard.reopening[s.slot] != nil
+	return s.state != stateOpen || len(x.listings) > 0 || x.busy || x.paused || s.shard.reopening[s.slot] != nil
 }
 
 // goOn joins the next channels, as far as these are in memory.
@@ -277,8 +293,7 @@ func (x *expansion) refilter(name wire.ChannelName, h *holding) {
 	if err != nil { // what it shows now is not what is wanted
 		s.drop(at)
 		delete(x.joined, name)
-		e := wire.AsError(err)
-		s.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: name, Code: e.Code, Reason: e.Message}})
+		s.sendUnsubscribed(name, err)
 		return
 	}
 	if s.subs[at].topic != t {
@@ -350,9 +365,7 @@ func (x *expansion) holds(p *pattern, at int, own bool) {
 
 // refuse tells the client of a channel that it does not have, though the pattern stands for it.
 func (x *expansion) refuse(j *joining, err error) {
-	e := wire.AsError(err)
-	if e.Code == wire.CodePermissionDenied {
-		return // it is none of those that the pattern stands for, to this session
+	if wire.AsError(err).Code != wire.CodePermissionDenied { // then it is none of those that the pattern stands for, to this session
+		x.session.sendUnsubscribed(j.name, err)
 	}
-	x.session.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: j.name, Code: e.Code, Reason: e.Message}})
 }

@@ -109,11 +109,9 @@ func (s *Session) hold() {
 	if len(s.shard.serving) == 0 || s.waiting() > s.maxOutbox()/2 {
 		return
 	}
-	if v := s.shard.serving[s.slot]; v != nil {
-		if v.full {
-			v.setFull(false)
-			v.payCredit()
-		}
+	if v := s.shard.serving[s.slot]; v != nil && v.full {
+		v.setFull(false)
+		v.payCredit()
 	}
 }
 

@@ -39,7 +39,7 @@ func FuzzFrames(f *testing.F) {
 		c := r.open(user)
 		rests := func() bool {
 			x := r.shard.expansions[c.s.slot]
-			return c.s.state != stateAuthenticating && (x == nil || x.listings == 0)
+			return c.s.state != stateAuthenticating && (x == nil || len(x.listings) == 0)
 		}
 		c.line.room = max(room%500, 0)
 		c.tell(strings.Split(text, "\n")...)

@@ -18,7 +18,7 @@ type expansion struct {
 	joined   map[wire.ChannelName]*holding // the channels that patterns hold
 	queue    []*joining                    // what is to be joined, in this order
 	asked    int                           // the first so many of these have been prepared
-	listings int                           // under way
+	listings []listing                     // the first is under way
 	busy     bool                          // the first of the queue is being looked up
 	paused   bool                          // until the line has room
 }
@@ -167,7 +167,7 @@ func (x *expansion) end(p *pattern) {
 
 // tidy forgets an expansion that is empty.
 func (x *expansion) tidy() {
-	if sh := x.session.shard; len(x.patterns) == 0 && x.listings == 0 && sh.expansions[x.session.slot] == x {
+	if sh := x.session.shard; len(x.patterns) == 0 && len(x.listings) == 0 && sh.expansions[x.session.slot] == x {
 		delete(sh.expansions, x.session.slot)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/magpie-bridge/magpie/internal/engine"
 	"github.com/magpie-bridge/magpie/internal/hub"
@@ -28,7 +30,7 @@ func (c *client) rest() {
 	c.rig.await("channels to be joined", func() bool {
 		c.rig.settle()
 		x := c.rig.shard.expansions[c.s.slot]
-		return c.s.inFlight == 0 && (x == nil || x.listings == 0 && len(x.queue) == 0)
+		return c.s.inFlight == 0 && (x == nil || len(x.listings) == 0 && len(x.queue) == 0)
 	})
 }
 
@@ -263,6 +265,56 @@ func TestAResumedSessionHasItsPatterns(t *testing.T) {
 	if len(c.s.subs) != 2 {
 		t.Errorf("%d subscriptions are left of the session's own, want 2", len(c.s.subs))
 	}
+}
+
+// When a configuration is taken up just as a session is resumed, its patterns look for channels twice: what has appeared comes
+// from its first message on all the same.
+func TestASessionIsResumedWhileAConfigurationIsTakenUp(t *testing.T) {
+	slow := &onceSlow{}
+	r := newRig(t, rigOptions{keep: &keep.Options{}, wrap: func(e engine.Engine) engine.Engine {
+		slow.Memory = e.(*engine.Memory)
+		return slow
+	}})
+	var own []string // so many that they are not opened in one go
+	for i := range 4 * reopenAtOnce {
+		own = append(own, fmt.Sprint("chat.", i))
+	}
+	for turns := range 8 { // of the loop, before the configuration is taken up
+		c, first := r.session("alice", own...)
+		pattern := fmt.Sprintf("order.%d.*", turns)
+		c.tellAll(wild("1", pattern, ""))
+		c.hang()
+		name := fmt.Sprintf("order.%d.new", turns)
+		r.publish(wire.ChannelName(name), "1")
+		slow.next.Store(true)
+		c = r.open(principal("alice"))
+		c.tell(`{"type":"connect","requestId":"c"` + withToken(first.ResumeToken) + `}`)
+		for range turns {
+			r.loop.turn(r.shard, 0)
+		}
+		r.shard.lookAgain(t.Context())
+		c.rest()
+		want := fmt.Sprintf("+%s by %s after 0, %s 1", name, pattern, name)
+		got := slices.DeleteFunc(told(c.hear()), func(text string) bool { return !strings.Contains(text, name) })
+		if heard := strings.Join(got, ", "); heard != want {
+			t.Errorf("%d turns before: heard %q, want %q", turns, heard, want)
+		}
+		c.hang()
+	}
+}
+
+// onceSlow is an engine that takes its time for one list of channels.
+type onceSlow struct {
+	*engine.Memory
+	next atomic.Bool
+}
+
+func (e *onceSlow) List(ctx context.Context, q engine.ListQuery) (engine.Listing, error) {
+	page, err := e.Memory.List(ctx, q)
+	if e.next.CompareAndSwap(true, false) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	return page, err
 }
 
 // TestAClientThatDoesNotRead checks that joining waits for the line, and goes on when it has room.

@@ -80,12 +80,12 @@ func (v *renewing) visit(s *Session) (cost int, _ bool) {
 }
 
 // lookAgain has the patterns of all sessions take up the channels that these may have only now: one session at a time, since
-// each has to look at all channels, and nobody waits for it.
+// each has to look at all channels, and nobody waits for it. Sessions that are being resumed do so by themselves.
 func (sh *Shard) lookAgain(ctx context.Context) {
 	t := &tour{ctx: ctx, shard: sh, end: func() {}}
 	t.visit = func(s *Session) (cost int, rest bool) {
 		x := sh.expansions[s.slot]
-		if rest = x != nil; rest {
+		if rest = x != nil && sh.reopening[s.slot] == nil; rest {
 			x.lookAgain((*pattern).present, func() { sh.loop.Post(t.pass) })
 		}
 		return 0, rest
@@ -103,8 +103,7 @@ func (s *Session) checkRights() (ended int) {
 		}
 		s.drop(at)
 		s.left(name)
-		e := wire.AsError(err)
-		s.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: name, Code: e.Code, Reason: e.Message}})
+		s.sendUnsubscribed(name, err)
 		ended++
 	}
 	if ended > 0 {

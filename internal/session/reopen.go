@@ -94,8 +94,7 @@ func (s *Session) reopen(name wire.ChannelName, from wire.Start, err error) {
 		t, err = s.shard.topic(s, name)
 	}
 	if err != nil {
-		e := wire.AsError(err)
-		s.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: name, Code: e.Code, Reason: e.Message}})
+		s.sendUnsubscribed(name, err)
 		return
 	}
 	s.restart(t, t.log.Open(from))

@@ -82,8 +82,7 @@ func (r *reopening) hold(text wire.ChannelName) {
 		_, err = s.shard.expansionOf(s).hold(text, words)
 	}
 	if err != nil {
-		e := wire.AsError(err)
-		s.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: text, Code: e.Code, Reason: e.Message}})
+		s.sendUnsubscribed(text, err)
 		return
 	}
 	s.send(&wire.Frame{Body: &wire.Subscribed{Channel: text}})
@@ -164,10 +163,9 @@ func (x *expansion) lookAgain(begin func(*pattern, wire.ChannelName) *joining, a
 
 // lost ends the patterns, because it cannot be told what has appeared: the client is to subscribe them again.
 func (x *expansion) lost(err error) {
-	e := wire.AsError(err)
 	for _, p := range x.patterns {
 		x.end(p)
-		x.session.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: p.text, Code: e.Code, Reason: e.Message}})
+		x.session.sendUnsubscribed(p.text, err)
 	}
 	x.session.Flush()
 }

@@ -242,3 +242,9 @@ func (s *Session) dropAll() {
 	}
 	s.subs = nil
 }
+
+// sendUnsubscribed tells the client that it has a channel or a pattern no more, and why.
+func (s *Session) sendUnsubscribed(name wire.ChannelName, err error) {
+	e := wire.AsError(err)
+	s.send(&wire.Frame{Body: &wire.Unsubscribed{Channel: name, Code: e.Code, Reason: e.Message}})
+}
