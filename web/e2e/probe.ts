@@ -36,9 +36,17 @@ export async function collectRows(page: Page): Promise<SeenRow[]> {
   return page.evaluate(async () => {
     const viewport = document.querySelector<HTMLElement>("[data-test=list]");
     if (viewport === null) throw new Error("there is no list");
-    const frame = (): Promise<number> => new Promise((resolve) => requestAnimationFrame(resolve));
+    // A browser without a screen may paint nothing for a while: that must not keep the list from being read.
+    const frame = (): Promise<void> =>
+      new Promise((resolve) => {
+        requestAnimationFrame(() => {
+          resolve();
+        });
+        setTimeout(resolve, 50);
+      });
     const placed = new Map<number, { offset: number; message: string }>();
     for (let top = 0; top < viewport.scrollHeight; top += viewport.clientHeight) {
+      if (viewport.clientHeight === 0) throw new Error("the list has no height");
       viewport.scrollTop = top;
       await frame();
       await frame();
